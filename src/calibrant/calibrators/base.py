@@ -1,0 +1,214 @@
+"""What every calibrator and every map share: the checks, the record of the fit, saving and loading.
+
+A `Calibrator` is its choices; ``fit`` checks the batch, drops rows of weight zero and calls ``learn``. A
+`CalibrationMap` is what was learnt; calling it on a batch gives the batch with repaired scores.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import types
+import typing
+import warnings
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrant import persistence, registry
+from calibrant.errors import CapabilityError, ConvergenceWarning, DataError, UnknownMethod, require, sentence
+from calibrant.predictions import Kind, Predictions, Provenance
+
+Scores = NDArray[np.floating]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FitRecord:
+    """How a map was learnt: the spec, the shape, the rows, and whether the optimum was certified."""
+
+    spec: str
+    k: int
+    classes: tuple[str, ...] | None
+    rows: int
+    fitted_on: str
+    row_keys: NDArray[np.uint64] | None
+    converged: bool = True
+    iterations: int = 0
+    message: str = ""
+    library: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CalibrationMap(ABC):
+    """A learnt map from predictions to predictions: arrays and numbers, savable without pickle.
+
+    A subclass is a frozen dataclass whose fields are arrays (saved as tensors) and JSON values, checks them in
+    ``__post_init__`` and implements ``transform``.
+    """
+
+    record: FitRecord
+
+    @abstractmethod
+    def transform(self, predictions: Predictions) -> tuple[Scores, Kind]:
+        """Return the repaired scores (n, k), a new array, and their kind."""
+
+    @property
+    @abstractmethod
+    def n_parameters(self) -> int:
+        """Number of fitted numbers; ties between maps go to the smaller."""
+
+    def __call__(self, predictions: Predictions) -> Predictions:
+        """Return the batch with repaired scores; everything else comes along.
+
+        Raises
+        ------
+        DataError : if the number, the names or the order of the classes differ from those of the fit.
+        """
+        self._check_classes(predictions)
+        scores, kind = self.transform(predictions)
+        record = self.record
+        seen = Provenance(fitted_on=record.fitted_on, fitted_keys=record.row_keys, applied_to=predictions.fingerprint)
+        return predictions.rescored(scores, kind, seen)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the map to one file; `load` gives back an equal map, bit for bit."""
+        header: dict[str, Any] = {"name": registry.parse(self.record.spec)[0]}
+        arrays: persistence.Arrays = {}
+        for prefix, part in (("map", self), ("record", self.record)):
+            header[prefix] = {}
+            for name, value in _fields(part).items():
+                if isinstance(value, np.ndarray):
+                    arrays[f"{prefix}.{name}"] = value
+                else:
+                    header[prefix][name] = value
+        return persistence.write_record(path, header, arrays)
+
+    def _check_classes(self, predictions: Predictions) -> None:
+        k, classes = self.record.k, self.record.classes
+        require(predictions.k == k, "predictions", f"have the {k} classes of the map", f"{predictions.k} classes")
+        if classes is None or predictions.classes is None or predictions.classes == classes:
+            return
+        column = next(i for i, pair in enumerate(zip(predictions.classes, classes, strict=True)) if pair[0] != pair[1])
+        condition = f"be in the order of the map, {classes[column]!r} in column {column}"
+        way_out = "reorder the columns to the map's classes"
+        raise DataError(sentence("classes", condition, repr(predictions.classes[column]), way_out=way_out))
+
+
+class Calibrator(ABC):
+    """Choices for learning a map; a subclass is a registered frozen dataclass that implements ``learn``."""
+
+    entry: ClassVar[registry.Entry]
+
+    @abstractmethod
+    def learn(self, predictions: Predictions) -> CalibrationMap:
+        """Return the map learnt from a checked batch with labels and without rows of weight zero."""
+
+    def fit(self, predictions: Predictions) -> CalibrationMap:
+        """Return the map learnt from the batch.
+
+        Raises
+        ------
+        CapabilityError : if the method does not suit the batch; the sentence says why.
+        """
+        reason = self.declines(predictions)
+        if reason:
+            raise CapabilityError(reason)
+        learnt = self.learn(predictions.without_absent_rows())
+        told = dataclasses.replace(learnt.record, fitted_on=predictions.fingerprint)
+        learnt = dataclasses.replace(learnt, record=told)
+        if not learnt.record.converged:
+            warnings.warn(f"{self.entry.name} did not converge: {learnt.record.message}", ConvergenceWarning, stacklevel=2)
+        return learnt
+
+    def declines(self, predictions: Predictions) -> str:
+        """Return why the method does not suit the batch, as a sentence, or the empty string."""
+        able, name = self.entry.capabilities, self.entry.name
+        if predictions.labels is None:
+            return sentence("predictions", f"have labels to fit {name}", way_out="pass labels=")
+        if predictions.soft and not able.supports_soft_labels:
+            return sentence("labels", f"be hard for {name}", "soft labels", way_out="choose another calibrator")
+        if able.needs_features and predictions.features is None:
+            return sentence("predictions", f"have features for {name}", way_out="pass features=")
+        if able.binary_only and predictions.k != 2:
+            return sentence("predictions", f"have two classes for {name}", f"{predictions.k} classes")
+        return ""
+
+    def fit_record(self, predictions: Predictions, **outcome: Any) -> FitRecord:
+        """Return the record of a fit on these rows; ``outcome`` holds ``converged, iterations, message``."""
+        return FitRecord(
+            spec=registry.spec_of(self),
+            k=predictions.k,
+            classes=predictions.classes,
+            rows=len(predictions),
+            fitted_on=predictions.fingerprint,
+            row_keys=None if predictions.ids is None else predictions.row_keys,
+            library=metadata.version("calibrant"),
+            **outcome,
+        )
+
+
+def calibrator(spec: str | Calibrator) -> Calibrator:
+    """Return the calibrator of a spec string, or the object itself."""
+    if isinstance(spec, Calibrator):
+        return spec
+    built: Calibrator = registry.create("calibrator", spec)
+    return built
+
+
+def fit(predictions: Predictions, spec: str | Calibrator) -> CalibrationMap:
+    """Return the map that a calibrator learns from the batch: ``fit(predictions, "temperature")``."""
+    return calibrator(spec).fit(predictions)
+
+
+def load(path: str | os.PathLike[str]) -> CalibrationMap:
+    """Return the map saved at a path; ``DataError`` for a damaged, unknown or hostile file."""
+    header, arrays = persistence.read_record(path)
+    try:
+        factory = _map_type(registry.lookup("calibrator", str(header["name"])))
+        record = FitRecord(**_part(FitRecord, "record", header, arrays))
+        return factory(record=record, **_part(factory, "map", header, arrays))
+    except UnknownMethod as error:
+        raise DataError(f"map file {str(path)!r}: {error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(sentence(f"map file {str(path)!r}", "hold a valid map", str(error))) from None
+
+
+def _fields(part: Any) -> dict[str, Any]:
+    return {f.name: getattr(part, f.name) for f in dataclasses.fields(part) if f.name != "record"}
+
+
+def _map_type(entry: registry.Entry) -> type[CalibrationMap]:
+    """The map class of a calibrator is the return annotation of its ``learn``."""
+    hint: type[CalibrationMap] = typing.get_type_hints(entry.factory.learn)["return"]  # type: ignore[attr-defined]
+    return hint
+
+
+def _part(factory: type, prefix: str, header: dict[str, Any], arrays: persistence.Arrays) -> dict[str, Any]:
+    """Return the fields of a record, each of the type that the dataclass says."""
+    values = dict(header[prefix])
+    values.update({name.split(".", 1)[1]: a for name, a in arrays.items() if name.startswith(f"{prefix}.")})
+    hints = typing.get_type_hints(factory)
+    wanted = {f.name for f in dataclasses.fields(factory) if f.name != "record"}
+    if set(values) != wanted:
+        raise ValueError(f"fields {sorted(set(values) ^ wanted)} do not fit")
+    return {name: _typed(name, value, hints[name]) for name, value in values.items()}
+
+
+def _typed(name: str, value: Any, hint: Any) -> Any:
+    if isinstance(value, list):
+        value = tuple(value)
+    allowed = [typing.get_origin(h) or h for h in _alternatives(hint)]
+    if float in allowed and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, tuple(allowed)) or (isinstance(value, bool) and bool not in allowed):
+        raise ValueError(f"{name} has the wrong type")
+    return value
+
+
+def _alternatives(hint: Any) -> tuple[Any, ...]:
+    return typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)

@@ -1,0 +1,101 @@
+"""One temperature for all logits: softer where a classifier is over-confident, sharper where it is under-confident.
+
+Formula: q = softmax(beta z), beta = 1/T the minimum of mean_i [lse(beta z_i) - beta z_iy], convex in beta.
+Source: Guo, Pleiss, Sun and Weinberger, On calibration of modern neural networks, 2017.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from calibrant import kernels
+from calibrant.calibrators.base import CalibrationMap, Calibrator, Scores
+from calibrant.errors import require
+from calibrant.predictions import Kind, Predictions
+from calibrant.registry import register
+from calibrant.solvers.rows import FitRows
+from calibrant.solvers.temperature import inverse_temperature
+from calibrant.solvers.zeros import check_zero, finite_logits
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TemperatureMap(CalibrationMap):
+    """Multiply the logits by ``beta`` = 1/T > 0; ``floor`` stands for probabilities below it and for logits of -inf."""
+
+    beta: float
+    floor: float
+
+    def __post_init__(self) -> None:
+        require(0 < self.beta < np.inf, "beta", "be positive and finite", self.beta)
+        check_zero(self.floor)
+
+    @property
+    def temperature(self) -> float:
+        """The temperature T = 1 / beta."""
+        return 1 / self.beta
+
+    def transform(self, predictions: Predictions) -> tuple[Scores, Kind]:
+        """Return beta z for logits, softmax(beta log p) for probabilities, in the dtype of the scores (n, k)."""
+        scores, total = predictions.scores, predictions.summary.total
+        if predictions.logits:
+            return finite_logits(scores, total, self.floor) * scores.dtype.type(self.beta), "logit"
+        scale, shift = np.full(predictions.k, self.beta), np.zeros(predictions.k)
+        return kernels.affine_softmax(scores, scale, shift, logits=False, total=total, floor=self.floor), "probability"
+
+    @property
+    def n_parameters(self) -> int:
+        """The temperature: 1."""
+        return 1
+
+
+@register(
+    "calibrator",
+    "temperature",
+    reference="guo2017",
+    preserves_argmax=True,
+    contains_identity=True,
+    depends_on_row_count=True,
+    differentiable=True,
+    recovers_truth=True,
+    parameters="1",
+    wants_rows="100",
+    cost="O(n k) a pass, two or three passes",
+    guarantee="training log loss never above the identity's; the predicted class stays",
+)
+@dataclass(frozen=True, kw_only=True)
+class TemperatureScaling(Calibrator):
+    """Divide all logits by one temperature, fitted by log loss.
+
+    q = softmax(z / T). The exact maximum likelihood wherever that is finite and positive, to 1e-9 in log loss. Choose it
+    first: it is hard to over-fit and keeps the predicted class. It cannot repair a bias between classes.
+
+    Parameters
+    ----------
+    prior : number of pseudo-rows, labelled as the scores themselves say, that pull T to 1. None: none, except at an
+        edge where the likelihood has no maximum (all rows ranked right, or scores that do not tell the label), where
+        20 act. A number asks for that many always.
+    zero : what stands for an exact zero, in (0, 1). None: half the smallest positive calibration probability.
+
+    Notes
+    -----
+    A prior weighs itself against Kish's effective number of rows, so that scaling all weights changes nothing; where it
+    acts, a weight of 2 is not a row seen twice. Probabilities below ``zero`` count as ``zero``; finite logits are kept.
+    """
+
+    prior: float | None = None
+    zero: float | None = None
+
+    def __post_init__(self) -> None:
+        holds = self.prior is None or 0 < self.prior < np.inf
+        require(holds, "prior", "be positive and finite, or None", self.prior, way_out="None pulls only at the edge")
+        check_zero(self.zero)
+
+    def learn(self, predictions: Predictions) -> TemperatureMap:
+        """Return the map of the best temperature; `solvers.temperature` has the mathematics."""
+        rows = FitRows.of(predictions, self.zero)
+        found = inverse_temperature(rows, self.prior)
+        message = "pulled to T = 1 by the prior" if found.pulled else ""
+        record = self.fit_record(predictions, converged=found.converged, iterations=found.passes, message=message)
+        return TemperatureMap(beta=found.beta, floor=rows.floor, record=record)

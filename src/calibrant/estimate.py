@@ -1,0 +1,77 @@
+"""The result of a measure: a value with its uncertainty and the level that a perfect model would show."""
+
+from __future__ import annotations
+
+import html
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Estimate:
+    """One measured quantity; converts to ``float``.
+
+    Parameters
+    ----------
+    name : the name of the measure (``"ece"``).
+    value : the point estimate, in the units of the measure; may be ``inf`` (a log loss with a zero probability).
+    n : number of rows with positive weight that it rests on.
+    spec : the spec string that makes the same measure again.
+    estimand : in words, the quantity that the interval is about.
+    low, high, level : interval at confidence ``level``, or None where none was asked for or none is valid.
+    null, null_low, null_high : mean and central ``level`` band of the same measure for a perfectly calibrated
+        model with the same scores (labels redrawn from the probabilities), or None.
+    per_class : the value of each class (k,), for class-wise measures.
+    details : further figures, by name.
+    notes : sentences that qualify the value.
+    """
+
+    name: str
+    value: float
+    n: int
+    spec: str
+    estimand: str = ""
+    low: float | None = None
+    high: float | None = None
+    level: float | None = None
+    null: float | None = None
+    null_low: float | None = None
+    null_high: float | None = None
+    per_class: NDArray[np.float64] | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a strict-JSON record: an infinite value is None with ``"infinite": true`` beside it."""
+        names = ("value", "low", "high", "level", "null", "null_low", "null_high")
+        record: dict[str, Any] = {"name": self.name}
+        record.update({name: finite_or_none(getattr(self, name)) for name in names})
+        if math.isinf(self.value):
+            record["infinite"] = True
+        record.update(n=self.n, spec=self.spec, estimand=self.estimand, notes=list(self.notes))
+        if self.per_class is not None:
+            record["per_class"] = [finite_or_none(v) for v in self.per_class.tolist()]
+        return record
+
+    def __repr__(self) -> str:
+        text = f"{self.name} = {self.value:.6g}"
+        if self.low is not None and self.high is not None:
+            text += f" [{self.low:.4g}, {self.high:.4g}]"
+        if self.null is not None:
+            text += f" (perfectly calibrated: {self.null:.4g})"
+        return text
+
+    def _repr_html_(self) -> str:
+        return f"<code>{html.escape(repr(self))}</code>"
+
+
+def finite_or_none(value: float | None) -> float | None:
+    """Return the value for strict JSON: None in place of infinities and NaN."""
+    return None if value is None or not math.isfinite(value) else float(value)

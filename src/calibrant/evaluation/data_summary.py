@@ -1,0 +1,63 @@
+"""What was measured, in a few figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from calibrant.errors import require
+from calibrant.predictions import Predictions
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSummary:
+    """Rows, classes and kind of the scores, with the mean confidence and accuracy of the top class."""
+
+    n: int
+    k: int
+    kind: str
+    classes: tuple[str, ...] | None
+    labels: Literal["hard", "soft"]
+    weighted: bool
+    features: int
+    mass: float
+    mean_confidence: float
+    accuracy: float
+
+    @classmethod
+    def of(cls, batch: Predictions) -> DataSummary:
+        """Return the summary of one labelled batch."""
+        weights, summary = batch.row_weights, batch.summary
+        mass = float(weights.sum())
+        return cls(
+            n=len(batch),
+            k=batch.k,
+            kind=batch.kind,
+            classes=batch.classes,
+            labels="soft" if batch.soft else "hard",
+            weighted=batch.weights is not None,
+            features=0 if batch.features is None else int(batch.features.shape[1]),
+            mass=mass,
+            mean_confidence=float(weights @ summary.confidence) / mass,
+            accuracy=float(weights @ np.asarray(summary.correct)) / mass,
+        )
+
+    def merge(self, other: DataSummary) -> DataSummary:
+        """Return the summary of both batches; ``DataError`` if their classes differ."""
+        require(self.k == other.k, "all batches", f"have {self.k} classes", other.k)
+        require(self.classes == other.classes, "all batches", "have the same class names", "others")
+        mass = self.mass + other.mass
+        share = other.mass / mass
+        return replace(
+            self,
+            n=self.n + other.n,
+            mass=mass,
+            mean_confidence=(1 - share) * self.mean_confidence + share * other.mean_confidence,
+            accuracy=(1 - share) * self.accuracy + share * other.accuracy,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON record."""
+        return {**vars(self), "classes": None if self.classes is None else list(self.classes)}

@@ -1,0 +1,62 @@
+"""Replicates of the sums of measures: the Poisson bootstrap and redrawn labels.
+
+Bootstrap: every row gets an independent Poisson(1) weight per replicate (Chamandy et al., 2012), keyed by its id, so
+that shards and streams give the same replicates. Null: labels are redrawn from the predicted probabilities
+(consistency resampling, Broecker and Smith, 2007): what a perfectly calibrated model with the same scores shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrant import kernels
+from calibrant.metrics import Metric
+from calibrant.predictions import Predictions
+
+Sums = dict[Hashable, Any]
+_NULL_STREAM = 0x6E756C6C  # keeps redrawn labels apart from bootstrap weights
+_LABELS_AT_ONCE = 1 << 24  # labels drawn in one walk over the scores: 64 MB
+
+
+def gather(metrics: Mapping[Hashable, Metric], predictions: Predictions) -> Sums:
+    """Return the sums of one batch, one entry for all measures that share them."""
+    return {key: metric.sums(predictions) for key, metric in metrics.items()}
+
+
+def merge(left: Sums | None, right: Sums) -> Sums:
+    """Return the sums of both sets of rows."""
+    return right if left is None else {key: left[key].merge(sums) for key, sums in right.items()}
+
+
+def bootstrap(
+    metrics: Mapping[Hashable, Metric], predictions: Predictions, *, replicates: int, seed: int
+) -> Iterator[Sums]:
+    """Yield the sums of each Poisson bootstrap replicate of one batch."""
+    weights = predictions.row_weights
+    for replicate in range(replicates):
+        drawn = kernels.poisson_weights(predictions.row_keys, seed, replicate) * weights
+        yield gather(metrics, predictions.reweighted(drawn))
+
+
+def null(metrics: Mapping[Hashable, Metric], predictions: Predictions, *, replicates: int, seed: int) -> Iterator[Sums]:
+    """Yield the sums of one batch with labels redrawn from its probabilities, once for each replicate."""
+    known = gather(metrics, predictions)
+    for labels in redrawn_labels(predictions, replicates=replicates, seed=seed):
+        relabelled = predictions.relabelled(labels)
+        yield {key: metric.relabelled_sums(known[key], relabelled) for key, metric in metrics.items()}
+
+
+def redrawn_labels(predictions: Predictions, *, replicates: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    """Yield labels (n,) drawn from the predicted probabilities, the same for the same ids, seed and replicate."""
+    at_once = max(1, _LABELS_AT_ONCE // len(predictions))
+    for start in range(0, replicates, at_once):
+        several = range(start, min(start + at_once, replicates))
+        uniforms = np.stack([kernels.uniforms(predictions.row_keys, seed ^ _NULL_STREAM, r) for r in several])
+        total = predictions.summary.total
+        yield from kernels.draw_labels(predictions.scores, uniforms, logits=predictions.logits, total=total).astype(
+            np.int64
+        )

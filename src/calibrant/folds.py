@@ -1,0 +1,53 @@
+"""Splits of rows into folds, keyed by row ids, and out-of-fold predictions.
+
+Folds are stratified by label; rows that share an id stay together. A split depends on the ids, the seed and the
+repeat alone, not on the order of the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrant import kernels
+from calibrant.errors import require
+from calibrant.predictions import Predictions
+
+_STREAM = 0x666F6C64  # keeps the folds' random numbers apart from those of the resampling
+
+
+def assign(predictions: Predictions, folds: int, *, seed: int = 0, repeat: int = 0) -> NDArray[np.int64]:
+    """Return the fold of each row (n,), 0..folds-1; each class is spread as evenly as its rows allow.
+
+    Raises
+    ------
+    DataError : if there are fewer distinct rows than folds.
+    """
+    keys, first, inverse = np.unique(predictions.row_keys, return_index=True, return_inverse=True)
+    require(folds >= 2, "folds", "be at least 2", folds)
+    require(len(keys) >= folds, "predictions", f"have at least {folds} distinct rows for {folds} folds", len(keys))
+    labels = _strata(predictions)[first]
+    order = np.lexsort((kernels.uniforms(keys, seed ^ _STREAM, repeat), labels))
+    fold = np.empty(len(keys), dtype=np.int64)
+    fold[order] = np.arange(len(keys)) % folds
+    return fold[inverse]
+
+
+def _strata(predictions: Predictions) -> NDArray[np.int64]:
+    labels = predictions.labels
+    if labels is None:
+        return np.zeros(len(predictions), dtype=np.int64)
+    return labels.argmax(1) if predictions.soft else predictions.hard_labels
+
+
+def out_of_fold(
+    predictions: Predictions,
+    learn: Callable[[Predictions], Callable[[Predictions], Predictions]],
+    fold: NDArray[np.int64],
+) -> Iterator[tuple[NDArray[np.int64], Predictions]]:
+    """Yield (row numbers, their repaired predictions) of each fold; the map was learnt on the other folds."""
+    for held in range(int(fold.max()) + 1):
+        rows = np.flatnonzero(fold == held)
+        yield rows, learn(predictions.take(fold != held))(predictions.take(rows))

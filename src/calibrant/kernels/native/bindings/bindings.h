@@ -1,0 +1,13 @@
+// What module.cpp assembles: one function a concern.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+namespace calibrant {
+
+void bind_rows(nanobind::module_& module);
+void bind_class_bins(nanobind::module_& module);
+void bind_values(nanobind::module_& module);
+void bind_elementwise(nanobind::module_& module);
+
+}  // namespace calibrant

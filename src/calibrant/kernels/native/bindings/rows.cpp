@@ -1,0 +1,106 @@
+#include "../clones/rows.h"
+
+#include "../runtime/arrays.h"
+#include "../runtime/blocks.h"
+#include "../runtime/pool.h"
+#include "bindings.h"
+
+namespace calibrant {
+namespace {
+
+// The columns of a RowScan, allocated by the caller; those of labels may be missing.
+struct Columns {
+  Vector<std::int32_t> top;
+  Vector<double> confidence, total, sum_of_squares;
+  Maybe<double> label_probability, label_log_probability;
+  Maybe<std::int32_t> label_rank;
+};
+
+template <class T>
+RowTask<T> make_task(const Matrix<const T>& scores, bool logits, const Maybe<const std::int64_t>& labels,
+                     const Maybe<const double>& weights, const Columns& out) {
+  RowTask<T> task{};
+  task.scores = scores.data();
+  task.n = static_cast<Index>(scores.shape(0));
+  task.k = static_cast<Index>(scores.shape(1));
+  task.logits = logits;
+  task.labels = pointer(labels);
+  task.weights = pointer(weights);
+  task.top = out.top.data();
+  task.confidence = out.confidence.data();
+  task.total = out.total.data();
+  task.sum_of_squares = out.sum_of_squares.data();
+  task.label_probability = pointer(out.label_probability);
+  task.label_log_probability = pointer(out.label_log_probability);
+  task.label_rank = pointer(out.label_rank);
+  return task;
+}
+
+template <class T>
+FaultyEntry scan_blocks(const RowTask<T>& task, int threads, double* class_totals) {
+  const Index width = padded(task.k);
+  const Blocks blocks = cut_rows(task.n, task.k, width * static_cast<Index>(sizeof(double)));
+  std::vector<double> totals(blocks.count * width);
+  std::vector<T> scratch(task.logits ? std::max(threads, 1) * width : 0);
+  std::vector<FaultyEntry> faults(blocks.count);
+  run_blocks(blocks.count, threads, [&](int block, int slot) {
+    CALIBRANT_CALL_CLONE(scan_rows, task, blocks.first(block), blocks.last(block), totals.data() + block * width,
+                         task.logits ? scratch.data() + slot * width : nullptr, &faults[block]);
+  });
+  for (int block = 0; block < blocks.count; ++block) {
+    for (Index c = 0; c < task.k; ++c) class_totals[c] += totals[block * width + c];
+  }
+  for (const FaultyEntry& fault : faults) {
+    if (fault.kind != Fault::none) return fault;
+  }
+  return {};
+}
+
+// Returns (kind, row, column) of the first fault.
+template <class T>
+nb::tuple scan(Matrix<const T> scores, bool logits, Maybe<const std::int64_t> labels, Maybe<const double> weights,
+               int threads, Vector<std::int32_t> top, Vector<double> confidence, Vector<double> total,
+               Vector<double> sum_of_squares, Maybe<double> label_probability, Maybe<double> label_log_probability,
+               Maybe<std::int32_t> label_rank, Vector<double> class_totals) {
+  const Columns out{top, confidence, total, sum_of_squares, label_probability, label_log_probability, label_rank};
+  const RowTask<T> task = make_task(scores, logits, labels, weights, out);
+  FaultyEntry fault;
+  {
+    nb::gil_scoped_release release;
+    fault = scan_blocks(task, threads, class_totals.data());
+  }
+  return nb::make_tuple(static_cast<int>(fault.kind), fault.row, fault.column);
+}
+
+template <class T>
+void row_entropy(Matrix<const T> scores, Maybe<const double> log_normalizer, int threads, Vector<double> out) {
+  const Index n = static_cast<Index>(scores.shape(0)), k = static_cast<Index>(scores.shape(1));
+  const double* shift = pointer(log_normalizer);
+  const Blocks blocks = cut_rows(n, k, 0);
+  run_blocks(blocks.count, threads, [&](int block, int) {
+    const Index i = blocks.first(block);
+    CALIBRANT_CALL_CLONE(entropy, scores.data() + i * k, blocks.last(block) - i, k, shift ? shift + i : nullptr,
+                         out.data() + i);
+  });
+}
+
+template <class T>
+void define(nb::module_& m) {
+  m.def("scan_rows", &scan<T>, nb::arg("scores").noconvert(), nb::arg("logits"),
+        nb::arg("labels").noconvert().none(), nb::arg("weights").noconvert().none(), nb::arg("threads"),
+        nb::arg("top").noconvert(), nb::arg("confidence").noconvert(), nb::arg("total").noconvert(),
+        nb::arg("sum_of_squares").noconvert(), nb::arg("label_probability").noconvert().none(),
+        nb::arg("label_log_probability").noconvert().none(), nb::arg("label_rank").noconvert().none(),
+        nb::arg("class_totals").noconvert());
+  m.def("entropy", &row_entropy<T>, nb::arg("scores").noconvert(), nb::arg("log_normalizer").noconvert().none(),
+        nb::arg("threads"), nb::arg("out").noconvert(), nb::call_guard<nb::gil_scoped_release>());
+}
+
+}  // namespace
+
+void bind_rows(nb::module_& m) {
+  define<float>(m);
+  define<double>(m);
+}
+
+}  // namespace calibrant

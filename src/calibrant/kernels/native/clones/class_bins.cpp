@@ -1,0 +1,125 @@
+#include "class_bins.h"
+
+#include <math.h>
+
+#include "bin_search.h"
+
+namespace calibrant {
+namespace CALIBRANT_CLONE {
+namespace {
+
+// The probability of an entry and its bin: the only place where they are computed, so that histograms and label
+// bins never disagree. libm's exp is opaque to the compiler: no caller gets another rounding.
+template <class T>
+CALIBRANT_INLINE double probability(const ClassBinTask<T>& task, Index i, Index c) {
+  const double s = double(task.scores[i * task.k + c]);
+  return task.log_normalizer ? ::exp(s - task.log_normalizer[i]) : s;
+}
+CALIBRANT_INLINE Index class_bin(const Edges& e, Index c, double p) {
+  return find_bin(p, e.values + c * e.stride, e.bins, e.right, e.rates[c * e.rate_stride]);
+}
+
+template <bool Weighted, bool Soft, class T>
+CALIBRANT_INLINE void add_entry(const ClassBinTask<T>& task, Index i, Index c, double* cells, Index first_bin) {
+  constexpr Index size = 2 + Weighted + Soft;
+  const double p = probability(task, i, c), w = Weighted ? task.weights[i] : 1;
+  const Index bin = class_bin(task.edges, c, p);
+  if (bin < first_bin) return;
+  double* cell = cells + (c * task.edges.bins + bin) * size;
+  cell[0] += 1;
+  cell[1] += w * p;
+  if (Weighted) cell[2] += w;
+  if (Soft) cell[2 + Weighted] += w * task.outcomes[i * task.k + c];
+}
+
+// Every score whose probability may lie above the first bin is above this; a few others are too.
+template <class T>
+CALIBRANT_INLINE T sparse_threshold(const ClassBinTask<T>& task, Index i, double log_edge) {
+  const double t = task.log_normalizer ? task.log_normalizer[i] + log_edge : task.edges.values[1];
+  const double slack = sizeof(T) == 4 ? 1e-6 : 1e-13;
+  return T(t - slack * (task.log_normalizer ? 1 + ::fabs(t) : t));
+}
+
+CALIBRANT_INLINE unsigned bits4(l4 mask) {
+#ifdef __AVX__
+  return unsigned(_mm256_movemask_pd((__m256d)mask));
+#else
+  return unsigned((mask[0] & 1) | (mask[1] & 2) | (mask[2] & 4) | (mask[3] & 8));
+#endif
+}
+CALIBRANT_INLINE unsigned bits_above(d8 x, d8 t) { return bits4(x.lo > t.lo) | bits4(x.hi > t.hi) << 4; }
+CALIBRANT_INLINE unsigned bits_above(f8 x, f8 t) {
+  const i8 mask = x > t;
+#ifdef __AVX__
+  return unsigned(_mm256_movemask_ps((__m256)mask));
+#else
+  unsigned bits = 0;
+  for (int l = 0; l < 8; ++l) bits |= unsigned(mask[l] & 1) << l;
+  return bits;
+#endif
+}
+
+// Calls f(j) for every entry above the threshold; four groups at a time, since nearly all have none.
+template <class T, class F>
+CALIBRANT_INLINE void for_entries_above(const T* row, Index k, T threshold, F&& f) {
+  const Group<T> t = splat(threshold);
+  const auto visit = [&](Index j, Group<T> x) {
+    for (unsigned bits = bits_above(x, t); bits; bits &= bits - 1) f(j + __builtin_ctz(bits));
+  };
+  Index j = 0;
+  for (; j + 4 * kLanes <= k; j += 4 * kLanes) {
+    Group<T> x[4];
+    for (int g = 0; g < 4; ++g) x[g] = load(row + j + g * kLanes);
+    if (!any4(greater_mask(x[0], t) | greater_mask(x[1], t) | greater_mask(x[2], t) | greater_mask(x[3], t))) continue;
+    for (int g = 0; g < 4; ++g) visit(j + g * kLanes, x[g]);
+  }
+  for_groups(row + j, k - j, -T(__builtin_huge_val()), [&](Index l, Group<T> x) { visit(j + l, x); });
+}
+
+template <bool Weighted, bool Soft, class T>
+void bin_rows(const ClassBinTask<T>& task, Index first, Index last, double* cells) {
+  const double log_edge = ::log(task.edges.values[1]);
+  for (Index i = first; i < last; ++i) {
+    if (Weighted && task.weights[i] == 0) continue;
+    if (task.sparse) {
+      for_entries_above(task.scores + i * task.k, task.k, sparse_threshold(task, i, log_edge),
+                        [&](Index c) { add_entry<Weighted, Soft>(task, i, c, cells, 1); });
+    } else {
+      for (Index c = 0; c < task.k; ++c) add_entry<Weighted, Soft>(task, i, c, cells, 0);
+    }
+  }
+}
+
+template <class T>
+void bin_any(const ClassBinTask<T>& task, Index first, Index last, double* cells) {
+  if (task.weights && task.outcomes) return bin_rows<true, true>(task, first, last, cells);
+  if (task.weights) return bin_rows<true, false>(task, first, last, cells);
+  if (task.outcomes) return bin_rows<false, true>(task, first, last, cells);
+  bin_rows<false, false>(task, first, last, cells);
+}
+
+template <class T>
+void label_any(const ClassBinTask<T>& task, const int64_t* labels, int32_t* bins) {
+  for (Index i = 0; i < task.n; ++i) {
+    const Index c = labels[i];
+    bins[i] = int32_t(class_bin(task.edges, c, probability(task, i, c)));
+  }
+}
+
+}  // namespace
+
+void bin_classes(const ClassBinTask<float>& task, Index first, Index last, double* cells) {
+  bin_any(task, first, last, cells);
+}
+void bin_classes(const ClassBinTask<double>& task, Index first, Index last, double* cells) {
+  bin_any(task, first, last, cells);
+}
+void bin_of_label(const ClassBinTask<float>& task, const int64_t* labels, int32_t* bins) {
+  label_any(task, labels, bins);
+}
+void bin_of_label(const ClassBinTask<double>& task, const int64_t* labels, int32_t* bins) {
+  label_any(task, labels, bins);
+}
+
+}  // namespace CALIBRANT_CLONE
+}  // namespace calibrant

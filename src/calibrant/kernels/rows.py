@@ -1,0 +1,75 @@
+"""One fused pass over the scores that leaves a few columns a row; and the entropy of each row.
+
+Probabilities are the scores themselves, or ``exp(z - log-sum-exp)`` of logits. Every sum is a float64 sum; the
+result is bit-equal for any number of threads.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from calibrant.kernels import _native
+from calibrant.kernels._arrays import Floats, Ints, Scores, SmallInts
+from calibrant.kernels._threads import thread_count
+
+_FAULTS = ("", "nan", "infinite", "negative", "empty")
+
+
+class RowScan(NamedTuple):
+    """What one pass over scores (n, k) leaves: columns (n,), class totals (k,); label columns None without labels.
+
+    ``top`` first column of the largest score · ``confidence`` its probability · ``total`` row sum of probabilities or
+    log-sum-exp of logits · ``sum_of_squares`` of the probabilities · ``class_totals`` sum_i w_i p_ic ·
+    ``label_probability``, ``label_log_probability`` (may be -inf) · ``label_rank`` 1 + the classes that come before
+    the label (a larger score, or an equal one in an earlier column), so rank 1 means ``top == label`` · ``fault``
+    (kind, row, column) of the first bad entry, or None; with a fault the columns mean nothing.
+    """
+
+    top: SmallInts
+    confidence: Floats
+    total: Floats
+    sum_of_squares: Floats
+    class_totals: Floats
+    label_probability: Floats | None
+    label_log_probability: Floats | None
+    label_rank: SmallInts | None
+    fault: tuple[str, int, int] | None
+
+
+def scan_rows(
+    scores: Scores,
+    *,
+    logits: bool,
+    labels: Ints | None = None,
+    weights: Floats | None = None,
+    threads: int | None = None,
+) -> RowScan:
+    """Return the columns of scores (n, k), float32 or float64, reading them once.
+
+    ``labels`` (n,) int64; a label outside 0..k-1 means that the row has none (probability NaN, rank 0). ``weights``
+    (n,) float64 concern the class totals only. Faults are looked for in every row, whatever its weight: 'nan',
+    'infinite' and 'negative' in probabilities; 'nan', 'infinite' (+inf) and 'empty' (only -inf) in logits.
+    """
+    n, k = scores.shape
+    top, rank = np.empty(n, np.int32), None if labels is None else np.empty(n, np.int32)
+    confidence, total, squares = np.empty(n), np.empty(n), np.empty(n)
+    p_label, log_p_label = (None, None) if labels is None else (np.empty(n), np.empty(n))
+    class_totals = np.zeros(k)
+    kind, row, column = _native.scan_rows(
+        scores, logits, labels, weights, thread_count(threads),
+        top, confidence, total, squares, p_label, log_p_label, rank, class_totals,
+    )  # fmt: skip
+    fault = (_FAULTS[kind], row, column) if kind else None
+    return RowScan(top, confidence, total, squares, class_totals, p_label, log_p_label, rank, fault)
+
+
+def entropy(scores: Scores, *, logits: bool, total: Floats, threads: int | None = None) -> Floats:
+    """Return the Shannon entropy of each row (n,) in nats, -sum_c p log p with 0 log 0 = 0.
+
+    ``total`` (n,) is the log-sum-exp of logits; it is not used for probabilities.
+    """
+    out = np.empty(len(scores))
+    _native.entropy(scores, total if logits else None, thread_count(threads), out)
+    return out

@@ -1,0 +1,101 @@
+"""What every measure shares: choices in a frozen record, sums that merge, and one way from sums to a value.
+
+``measure(p)`` is ``measure.statistic(p).compute()``; shards and streams merge the same statistic.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+from calibrant.errors import require
+from calibrant.estimate import Estimate
+from calibrant.predictions import Predictions
+from calibrant.statistics import Merging, Statistic
+
+
+class Metric(ABC):
+    """A measure of predictions with labels. Subclasses are frozen records of choices.
+
+    ``smaller_is_better`` is False for accuracy; ``bootstraps`` says whether the Poisson bootstrap gives a valid
+    interval (not for maxima); ``estimand`` names in words what an interval is about.
+    """
+
+    name: str
+    smaller_is_better: bool = True
+    bootstraps: bool = True
+
+    @property
+    @abstractmethod
+    def spec(self) -> str:
+        """The spec string that makes this measure."""
+
+    @property
+    @abstractmethod
+    def estimand(self) -> str:
+        """In words, the population quantity that an interval is about."""
+
+    @property
+    @abstractmethod
+    def gathering(self) -> Hashable:
+        """A key: measures with equal keys are computed from the same sums."""
+
+    @abstractmethod
+    def sums(self, predictions: Predictions) -> Any:
+        """Return the statistic of one labelled batch."""
+
+    @abstractmethod
+    def value(self, sums: Any) -> float:
+        """Return the value from the sums."""
+
+    @abstractmethod
+    def estimate(self, sums: Any) -> Estimate:
+        """Return the value with its details from the sums."""
+
+    def pinned(self, sums: Any) -> Metric:
+        """Return the measure with its bins fixed at those of ``sums``; itself where nothing depends on the data."""
+        del sums
+        return self
+
+    def relabelled_sums(self, sums: Any, predictions: Predictions) -> Any:
+        """Return the sums of the same rows with other labels, given the sums that are already known."""
+        del sums
+        return self.sums(predictions)
+
+    def statistic(self, predictions: Predictions) -> MetricStatistic:
+        """Return the mergeable statistic of one batch; ``compute()`` gives the estimate."""
+        require(
+            predictions.labels is not None,
+            "predictions",
+            "have labels to be measured",
+            way_out="pass labels=",
+        )
+        return MetricStatistic(self, self.sums(predictions))
+
+    def __call__(self, predictions: Predictions) -> Estimate:
+        """Return the estimate on one batch: value and details, without interval and null level."""
+        return self.statistic(predictions).compute()
+
+
+@dataclass(frozen=True)
+class MetricStatistic(Statistic):
+    """Sums of one measure that know how to become its estimate."""
+
+    metric: Metric
+    sums: Any
+
+    @property
+    def merging(self) -> Merging:
+        """How merging relates to pooling, as the sums say."""
+        told: Merging = self.sums.merging
+        return told
+
+    def merge(self, other: MetricStatistic) -> MetricStatistic:
+        """Return the statistic of both sets of rows."""
+        return MetricStatistic(self.metric, self.sums.merge(other.sums))
+
+    def compute(self) -> Estimate:
+        """Return the estimate of all rows."""
+        return self.metric.estimate(self.sums)

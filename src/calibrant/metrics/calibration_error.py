@@ -1,0 +1,220 @@
+"""Binned calibration error: notion x binning x norm x aggregation over classes. ECE, MCE, SCE, ACE are presets.
+
+With bins b of weight share s_b, mean outcome y_b and mean score p_b, a column's error is
+    norm 1:    sum_b s_b |y_b - p_b|
+    norm 2:    sqrt(sum_b s_b (y_b - p_b)^2)      (``root=False``: without the square root)
+    norm inf:  max_b |y_b - p_b| over bins with rows.
+``debiased`` subtracts from each squared gap the unbiased estimate of the variance of its mean outcome,
+y_b (1 - y_b) h / (1 - h), where h = sum w^2 / (sum w)^2 (1/n_b for equal weights): Kumar et al. (2019), Ferro and
+Fricker (2012). A bin whose h is 1 (one row) has no such estimate and counts 0. ``shares="equal"`` gives all bins with
+rows the same share. The plug-in norms are biased upwards, by about sqrt(B/n) at a calibrated model: compare with the
+null level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrant import registry
+from calibrant.errors import require
+from calibrant.estimate import Estimate
+from calibrant.metrics.base import Metric
+from calibrant.metrics.estimators import Binning
+from calibrant.metrics.estimators.fixed import FixedBins
+from calibrant.metrics.notions import Notion
+from calibrant.predictions import Predictions
+from calibrant.statistics import BinSums
+
+Floats = NDArray[np.float64]
+_BINNINGS = {"width": "equal_width", "mass": "equal_mass"}
+_AGGREGATES: dict[str, Callable[..., Any]] = {"mean": np.mean, "sum": np.sum, "max": np.max}
+_NORM_WORDS = {1: "mean absolute", 2: "root mean square", np.inf: "largest absolute"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationError(Metric):
+    """Binned calibration error of any notion, binning, norm and aggregation.
+
+    Parameters
+    ----------
+    notion : ``"confidence"`` or ``"class_wise"``.
+    binning : ``"width"`` (equal width on [0, 1]) or ``"mass"`` (equal weight, ties together).
+    bins : number of bins (default 15, as Guo et al.).
+    right : equal-width bins are closed on the right (default) or on the left.
+    norm : 1, 2 or ``inf``.
+    aggregate : over the columns of a class-wise notion: ``"mean"``, ``"sum"`` or ``"max"``.
+    shares : ``"mass"`` weighs bins by their rows, ``"equal"`` equally.
+    threshold : scores under it are left out (equal mass only).
+    debiased : subtract the estimated noise from squared gaps (norm 2 only); the value may be negative.
+    root : take the square root of norm 2; not of a debiased value.
+    """
+
+    notion: str = "confidence"
+    binning: Literal["width", "mass"] = "width"
+    bins: int = 15
+    right: bool = True
+    norm: float = 1
+    aggregate: Literal["mean", "sum", "max"] = "mean"
+    shares: Literal["mass", "equal"] = "mass"
+    threshold: float = 0.0
+    debiased: bool = False
+    root: bool = True
+    preset: str = field(default="calibration_error", compare=False)
+    bins_in_use: Binning | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        require(self.binning in _BINNINGS, "binning", "be 'width' or 'mass'", repr(self.binning))
+        require(self.norm in _NORM_WORDS, "norm", "be 1, 2 or inf", self.norm)
+        require(
+            self.aggregate in ("mean", "sum", "max"),
+            "aggregate",
+            "be 'mean', 'sum' or 'max'",
+            repr(self.aggregate),
+        )
+        require(self.shares in ("mass", "equal"), "shares", "be 'mass' or 'equal'", repr(self.shares))
+        require(not self.debiased or self.norm == 2, "norm", "be 2 for a debiased error", self.norm)
+        require(
+            not (self.debiased and self.root),
+            "root",
+            "be False for a debiased error, which may be negative",
+            self.root,
+        )
+        require(
+            self.threshold == 0 or self.binning == "mass",
+            "threshold",
+            "be 0 for equal-width bins",
+            self.threshold,
+        )
+        _ = self._notion, self._binning  # the options must build
+
+    @cached_property
+    def _notion(self) -> Notion:
+        notion: Notion = registry.create("notion", self.notion)
+        return notion
+
+    @cached_property
+    def _binning(self) -> Binning:
+        if self.bins_in_use is not None:
+            return self.bins_in_use
+        options: dict[str, Any] = {"bins": self.bins, "right": self.right}
+        if self.binning == "mass":
+            options["threshold"] = self.threshold
+        built: Binning = registry.build(registry.lookup("estimator", _BINNINGS[self.binning]), options)
+        return built
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The name of the preset, with the aggregation where it is the sum."""
+        return self.preset
+
+    @property
+    def bootstraps(self) -> bool:  # type: ignore[override]
+        """Maxima are not regular: the bootstrap gives them no valid interval."""
+        return self.norm != np.inf and self.aggregate != "max"
+
+    @property
+    def spec(self) -> str:
+        """The spec string: the preset and what differs from it."""
+        base = registry.lookup("measure", self.preset).options
+        changed = [
+            f"{name}={getattr(self, name)!r}" for name, default in base.items() if getattr(self, name) != default
+        ]
+        return f"{self.preset}({', '.join(changed)})" if changed else self.preset
+
+    @property
+    def estimand(self) -> str:
+        """The same functional of the population, with these bins."""
+        squared = self.norm == 2 and not self.root
+        norm = "mean squared" if squared else _NORM_WORDS[self.norm]
+        classes = f", {self.aggregate} over classes" if self.notion == "class_wise" else ""
+        return f"{norm} {self.notion.replace('_', '-')} gap of the population in {self._binning.words()}{classes}"
+
+    @property
+    def gathering(self) -> Hashable:
+        """Equal for the same notion, bins and need of squared weights."""
+        return (self.notion, self._binning, self.debiased)
+
+    def sums(self, predictions: Predictions) -> Any:
+        """Return the sums over bins of one batch, or what equal-mass bins need to be found."""
+        return self._binning.gather(self._notion, predictions, squares=self.debiased)
+
+    def final(self, sums: Any) -> BinSums:
+        """Return the sums over the final bins."""
+        return self._binning.finish(sums)
+
+    def pinned(self, sums: Any) -> CalibrationError:
+        """Return the same measure on the bins found in ``sums``."""
+        if self.binning == "width":
+            return self
+        fixed = FixedBins(edges=self._binning.finish(sums).edges, right=True)
+        return replace(self, bins_in_use=fixed)
+
+    def relabelled_sums(self, sums: BinSums, predictions: Predictions) -> BinSums:
+        """Return the sums with the outcomes of other labels: no pass over the scores."""
+        return sums.with_outcomes(self._notion.outcomes(predictions, sums.edges, right=self._binning.right))
+
+    def value(self, sums: Any) -> float:
+        """Return the value from the sums."""
+        final = self._binning.finish(sums)
+        return float(self.value_at(final.gaps, final))
+
+    def estimate(self, sums: Any) -> Estimate:
+        """Return the value with the error of each class and the rows in each bin."""
+        final = self._binning.finish(sums)
+        columns = self._columns(final.gaps, final, debiased=self.debiased)
+        bound = getattr(sums, "bound", 0.0)
+        note = f"bins found on a grid: within {bound:.2g} of exact equal-mass bins, summed over columns"
+        return Estimate(
+            name=self.name,
+            value=float(self._aggregated(columns)),
+            n=final.n,
+            spec=self.spec,
+            estimand=self.estimand,
+            per_class=columns if self._notion.columns(2) > 1 else None,
+            notes=(note,) if bound else (),
+        )
+
+    def value_at(self, gaps: Floats, sums: BinSums) -> Floats:
+        """Return the estimate (...,) for gaps (..., C, B) in place of those of the sums, less noise if debiased."""
+        return self._aggregated(self._columns(gaps, sums, debiased=self.debiased))
+
+    def true_value_at(self, gaps: Floats, sums: BinSums) -> Floats:
+        """Return the value (...,) that the estimate aims at if ``gaps`` (..., C, B) are the true ones."""
+        return self._aggregated(self._columns(gaps, sums, debiased=False))
+
+    def _columns(self, gaps: Floats, sums: BinSums, *, debiased: bool) -> Floats:
+        """Return the error of each column (..., C)."""
+        if self.norm == np.inf:
+            return np.asarray(np.max(np.where(sums.filled, np.abs(gaps), 0.0), axis=-1))
+        powers = np.abs(gaps) if self.norm == 1 else gaps**2
+        if debiased:
+            powers = np.where(sums.concentration < 1, powers - _noise(sums), 0.0)  # one row tells no noise
+        errors = np.asarray(np.sum(self._shares(sums) * powers, axis=-1))  # (..., C)
+        return np.sqrt(errors) if self.norm == 2 and self.root else errors
+
+    def _shares(self, sums: BinSums) -> Floats:
+        """Return the share of each bin (C, B); they sum to 1 in each column with rows."""
+        parts = sums.filled.astype(np.float64) if self.shares == "equal" else np.where(sums.filled, sums.weight, 0.0)
+        total = parts.sum(1, keepdims=True)
+        shares: Floats = np.divide(parts, total, out=np.zeros_like(parts), where=total > 0)
+        return shares
+
+    def _aggregated(self, columns: Floats) -> Floats:
+        return np.asarray(_AGGREGATES[self.aggregate](columns, axis=-1))
+
+
+def _noise(sums: BinSums) -> Floats:
+    """Return the unbiased estimate of the variance of the mean outcome of each bin (C, B)."""
+    rate, h = sums.outcome_rates, sums.concentration
+    return np.divide(rate * (1 - rate) * h, 1 - h, out=np.zeros_like(rate), where=h < 1)
+
+
+def choices() -> dict[str, Any]:
+    """Return the options of `CalibrationError` that a preset may set, with their defaults."""
+    return {f.name: f.default for f in fields(CalibrationError) if f.name not in ("preset", "bins_in_use")}

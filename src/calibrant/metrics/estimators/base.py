@@ -1,0 +1,31 @@
+"""What a binning is: from a labelled batch to sums over bins."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from calibrant.metrics.notions import Notion
+from calibrant.predictions import Predictions
+from calibrant.registry import Entry
+from calibrant.statistics import BinSums
+
+
+class Binning(ABC):
+    """How rows are put into bins."""
+
+    entry: ClassVar[Entry]
+    bins: int
+    right: bool
+
+    @abstractmethod
+    def gather(self, notion: Notion, predictions: Predictions, *, squares: bool) -> Any:
+        """Return the mergeable statistic of one batch."""
+
+    @abstractmethod
+    def finish(self, gathered: Any) -> BinSums:
+        """Return the sums over the final bins."""
+
+    @abstractmethod
+    def words(self) -> str:
+        """Describe the bins in words."""

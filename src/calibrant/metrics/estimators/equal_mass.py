@@ -1,0 +1,161 @@
+"""Equal-mass bins: each holds the same weight of rows, as far as ties allow.
+
+The sorted rows of a column are cut as evenly as whole rows allow, the first n mod B bins holding one more; equal
+scores are never split, so that ties may leave fewer bins. Weights are counted in their largest common unit, so that
+an integer weight is a repetition and scaling all weights changes nothing. Scores under ``threshold`` are left
+out (Nixon et al., 2019, TACE). The rows are collected, and the bins are exact, up to ``EXACT_ENTRIES`` scores;
+beyond, one pass fills a fine grid of buckets on the logit scale whose sums merge exactly, and bins are unions of
+buckets: their sums are exact, their masses equal up to the largest bucket, and the value moves by at most the bound
+that the estimate's note states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrant.errors import require
+from calibrant.metrics.estimators.base import Binning
+from calibrant.metrics.notions import Notion
+from calibrant.predictions import Predictions
+from calibrant.registry import register
+from calibrant.statistics import BinSums, Merging, Statistic
+from calibrant.statistics.bin_sums import common_unit
+
+Floats = NDArray[np.float64]
+
+EXACT_ENTRIES = 1 << 26
+_GRID_ENTRIES = 1 << 21  # buckets over all columns: 4 arrays of 8 bytes each make 64 MB
+
+
+@register("estimator", "equal_mass", reference="nixon2019")
+@dataclass(frozen=True, kw_only=True)
+class EqualMass(Binning):
+    """Bins of equal weight in each column of scores."""
+
+    bins: int = 15
+    threshold: float = 0.0
+    right: bool = True
+    exact_entries: int = EXACT_ENTRIES
+
+    def __post_init__(self) -> None:
+        require(isinstance(self.bins, int) and self.bins > 0, "bins", "be a positive whole number", self.bins)
+        require(0 <= self.threshold < 1, "threshold", "lie in [0, 1)", self.threshold)
+        require(self.right, "right", "be True for equal-mass bins: they end at a score, ties included", self.right)
+
+    def gather(self, notion: Notion, predictions: Predictions, *, squares: bool) -> Gathered:
+        """Return the batch itself, or its sums on the fine grid if it is too large to collect."""
+        return Gathered(binning=self, notion=notion, squares=squares, batches=(predictions,), grid=None).compressed()
+
+    def finish(self, gathered: Gathered) -> BinSums:
+        """Return the sums over the equal-mass bins of all rows gathered."""
+        return gathered.binned()
+
+    def words(self) -> str:
+        """Describe the bins."""
+        over = f" of the scores from {self.threshold:g}" if self.threshold else ""
+        return f"{self.bins} equal-mass bins{over}, ties together"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Gathered(Statistic):
+    """The batches as they came, or, beyond ``exact_entries``, their sums on a fine grid."""
+
+    binning: EqualMass
+    notion: Notion
+    squares: bool
+    batches: tuple[Predictions, ...]
+    grid: BinSums | None
+
+    @property
+    def merging(self) -> Merging:
+        """Collecting while exact, approximate on the grid."""
+        return "collecting" if self.grid is None else "approximate"
+
+    def merge(self, other: Gathered) -> Gathered:
+        """Return the statistic of both; it depends only on the rows, not on how they were cut."""
+        if self.grid is None and other.grid is None:
+            return self._with(self.batches + other.batches, None).compressed()
+        mine, theirs = self._on_grid(), other._on_grid()
+        return self._with((), mine.merge(theirs))
+
+    def compressed(self) -> Gathered:
+        """Return the sums on the grid in place of the batches if they hold too many scores."""
+        columns = self.notion.columns(self.batches[0].k)
+        entries = sum(len(batch) for batch in self.batches) * columns
+        return self if entries <= self.binning.exact_entries else self._with((), self._on_grid())
+
+    def binned(self) -> BinSums:
+        """Return the sums over the equal-mass bins, from the sorted columns or from the grid."""
+        return self._sorted() if self.grid is None else self.grid.coarsened(self.binning.bins)
+
+    @property
+    def bound(self) -> float:
+        """How far the value may be from that of exact equal-mass bins, as a sum over columns; 0 while exact."""
+        if self.grid is None:
+            return 0.0
+        moved = (self.grid.outcome + self.grid.score).max(1)  # (C,) all that one bucket can move
+        return float(2 * (self.binning.bins - 1) * moved.sum() / max(self.grid.mass, 1e-300))
+
+    def _with(self, batches: tuple[Predictions, ...], grid: BinSums | None) -> Gathered:
+        return Gathered(binning=self.binning, notion=self.notion, squares=self.squares, batches=batches, grid=grid)
+
+    def _on_grid(self) -> BinSums:
+        if self.grid is not None:
+            return self.grid
+        edges = _grid(self.notion.columns(self.batches[0].k), self.binning.threshold)
+        parts = [self.notion.bin(batch, edges, right=True, squares=self.squares) for batch in self.batches]
+        total = parts[0]
+        for part in parts[1:]:
+            total = total.merge(part)
+        return total
+
+    def _sorted(self) -> BinSums:
+        weights = np.concatenate([batch.row_weights for batch in self.batches])
+        unit = common_unit(weights)
+        columns = [_column_bins(self.binning, unit, *column) for column in self._columns(weights)]
+        stacked = {name: np.stack([column[name] for column in columns]) for name in columns[0]}
+        return BinSums(n=int((weights > 0).sum()), mass=float(weights.sum()), **stacked)
+
+    def _columns(self, weights: Floats) -> Iterator[tuple[Floats, Floats, Floats]]:
+        """Yield scores, outcomes and weights of each column over all batches."""
+        for parts in zip(*(self.notion.pairs(batch) for batch in self.batches), strict=True):
+            scores, outcomes = (np.concatenate(part) for part in zip(*parts, strict=True))
+            kept = (weights > 0) & (scores >= self.binning.threshold)
+            yield scores[kept], outcomes[kept], weights[kept]
+
+
+def _column_bins(
+    binning: EqualMass, unit: float, scores: Floats, outcomes: Floats, weights: Floats
+) -> dict[str, NDArray[Any]]:
+    """Return the sums (B,) and edges (B+1,) of one column: sort, join ties, join to equal mass."""
+    if not len(scores):
+        zeros = np.zeros(binning.bins)
+        edges = np.full(binning.bins + 1, binning.threshold)
+        nothing = dict.fromkeys(("weight", "score", "outcome", "square_weight"), zeros)
+        return {"edges": edges, "rows": zeros.astype(np.int64), **nothing}
+    distinct, tie = np.unique(scores, return_inverse=True)
+    summands = {
+        "weight": weights,
+        "score": weights * scores,
+        "outcome": weights * outcomes,
+        "square_weight": weights**2,
+    }
+    sums = {name: np.bincount(tie, values).astype(np.float64) for name, values in summands.items()}
+    # Halfway between scores: a bin fixed at these edges does not depend on the last bit of a score.
+    edges = np.concatenate([[binning.threshold], 0.5 * (distinct[1:] + distinct[:-1]), [1.0]])
+    rows = np.bincount(tie)
+    one = {name: values[None] for name, values in sums.items()}
+    joined = BinSums(edges=edges, rows=rows[None], n=0, mass=0.0, **one).coarsened(binning.bins, unit)
+    return {name: getattr(joined, name)[0] for name in ("edges", "rows", *sums)}
+
+
+def _grid(columns: int, threshold: float) -> Floats:
+    """Return the edges of the fine grid: equal steps in logit from 1e-13 to 1 - 1e-13, closed by threshold and 1."""
+    buckets = int(np.clip(_GRID_ENTRIES // columns, 64, 4096))
+    steps = 1 / (1 + np.exp(-np.linspace(-30.0, 30.0, buckets - 1)))
+    return np.concatenate([[threshold], steps[steps > threshold], [1.0]])

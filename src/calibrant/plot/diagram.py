@@ -1,0 +1,107 @@
+"""What a reliability diagram shows, as numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrant.statistics import BinSums
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ReliabilityDiagram:
+    """Scores against outcomes in bins; all columns (B,), zero in empty bins.
+
+    Attributes
+    ----------
+    notion : ``"confidence"`` (top class against correct) or ``"class_wise"`` (one class against its occurrence).
+    name : the class, or the empty string.
+    edges : (B+1,) of the bins.
+    mean_scores, outcome_rates : mean confidence (or probability) and accuracy (or frequency) of each bin.
+    rows, shares : rows of positive weight, and share of the total weight.
+    low, high, level : the consistency band: where the outcome rate of the bin lies, with probability ``level``, if the
+        predictions are calibrated (labels redrawn from them; central quantiles).
+    n : rows of positive weight.
+    mean_score, outcome_rate, error : over all rows: mean score, outcome rate, and mean absolute gap of the bins.
+    least_score : the smallest score possible: 1/k for the confidence, 0 for a class.
+    """
+
+    notion: Literal["confidence", "class_wise"]
+    name: str = ""
+    edges: Floats
+    mean_scores: Floats
+    outcome_rates: Floats
+    rows: NDArray[np.int64]
+    shares: Floats
+    low: Floats
+    high: Floats
+    level: float
+    n: int
+    mean_score: float
+    outcome_rate: float
+    error: float
+    least_score: float = 0.0
+
+    @property
+    def bins(self) -> int:
+        """Number of bins, empty ones too."""
+        return len(self.rows)
+
+    @property
+    def filled(self) -> Flags:
+        """Which bins hold rows (B,)."""
+        return self.rows > 0
+
+    @property
+    def over(self) -> Flags:
+        """Which bins are over-confident (B,): outcomes rarer than the scores say."""
+        return self.filled & (self.outcome_rates < self.mean_scores)
+
+    @property
+    def under(self) -> Flags:
+        """Which bins are under-confident (B,): outcomes more frequent than the scores say."""
+        return self.filled & (self.outcome_rates > self.mean_scores)
+
+    @property
+    def beyond(self) -> Flags:
+        """Which bins lie outside their consistency band (B,)."""
+        return self.filled & ((self.outcome_rates < self.low) | (self.outcome_rates > self.high))
+
+
+def diagram_of(
+    sums: BinSums,
+    column: int,
+    band: tuple[Floats, Floats],
+    *,
+    notion: Literal["confidence", "class_wise"],
+    level: float,
+    error: float,
+    name: str = "",
+    least_score: float = 0.0,
+) -> ReliabilityDiagram:
+    """Return the diagram of one column of bin sums with its band ((B,), (B,))."""
+    weight, filled = sums.weight[column], sums.filled[column]
+    mass = float(weight.sum()) or 1.0
+    return ReliabilityDiagram(
+        notion=notion,
+        name=name,
+        edges=sums.edges,
+        mean_scores=sums.mean_scores[column],
+        outcome_rates=sums.outcome_rates[column],
+        rows=sums.rows[column],
+        shares=np.where(filled, weight, 0.0) / mass,
+        low=band[0],
+        high=band[1],
+        level=level,
+        n=sums.n,
+        mean_score=float(sums.score[column].sum()) / mass,
+        outcome_rate=float(sums.outcome[column].sum()) / mass,
+        error=error,
+        least_score=least_score,
+    )

@@ -1,0 +1,310 @@
+"""`Predictions`: one validated, read-only batch of a classifier's scores with what is known of its rows.
+
+The kind of the scores is stated by the constructor and never guessed from values. The door reads the scores
+once: that read validates them and leaves the `RowSummary`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from typing import Any, Literal, Self, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from calibrant import kernels, validation
+from calibrant.errors import DataError, require, sentence
+from calibrant.row_summary import RowSummary, scan
+
+Kind = Literal["probability", "logit"]
+Scores = NDArray[np.floating]
+Floats = NDArray[np.float64]
+
+_HASHED_BYTES = 1 << 20  # of the scores, in evenly spaced rows: a fingerprint, not a proof
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Provenance:
+    """The rows that a map was fitted on, and the batch that it was applied to."""
+
+    fitted_on: str
+    fitted_keys: NDArray[np.uint64] | None
+    applied_to: str
+
+    def shared_rows(self, batch: Predictions) -> int:
+        """Return how many rows of the batch the map was fitted on, as far as ids or fingerprints tell."""
+        if self.fitted_keys is not None and batch.ids is not None:
+            return int(np.isin(batch.row_keys, self.fitted_keys).sum())
+        return len(batch) if self.fitted_on == self.applied_to else 0
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Predictions:
+    """One batch: ``scores (n, k)`` of a stated ``kind`` and what came with the rows.
+
+    Make one with `from_probabilities`, `from_logits` or `binary`; these check every argument. All arrays are
+    read-only; contiguous float32 and float64 scores are not copied.
+
+    Attributes
+    ----------
+    scores : (n, k) float32 or float64, probabilities or logits as ``kind`` says.
+    labels : (n,) int64 in 0..k-1, or soft labels (n, k) float64 (rows sum to 1), or None.
+    weights : (n,) float64, or None for ones. Only ratios matter; a row of weight zero is not there.
+    features : (n, d), groups : (n,), ids : (n,); each may be None. Rows that share an id are resampled together.
+    classes : the k class names, or None.
+    start : global position of the first row, for shards without ids.
+    provenance : which rows the maps were fitted on that made these scores; empty for a classifier's own.
+    """
+
+    scores: Scores
+    kind: Kind
+    labels: NDArray[Any] | None = None
+    weights: Floats | None = None
+    features: Scores | None = None
+    groups: NDArray[Any] | None = None
+    ids: NDArray[Any] | None = None
+    classes: tuple[str, ...] | None = None
+    start: int = 0
+    provenance: tuple[Provenance, ...] = ()
+    _memo: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_probabilities(
+        cls,
+        probabilities: ArrayLike,
+        labels: ArrayLike | None = None,
+        *,
+        normalize: bool = False,
+        **columns: Any,
+    ) -> Self:
+        """Return a batch of probabilities (n, k): finite, not negative, rows summing to 1.
+
+        Parameters
+        ----------
+        probabilities : (n, k). Rows must sum to 1 within 1e-5 (half precision: 2e-3) and are used as given.
+        labels : (n,) class indices or class names, or soft labels (n, k).
+        normalize : divide each row by its sum, on request only.
+        columns : ``weights, features, groups, ids, classes, start``, as in the class.
+
+        Raises
+        ------
+        DataError : with the row, the value and the way out.
+        """
+        scores, half = validation.scores_matrix(probabilities, "probabilities")
+        if normalize:
+            scores = _normalized(scores)
+        batch = cls._checked(scores, "probability", labels, **columns)
+        tolerance = validation.HALF_ROW_SUM_TOLERANCE if half else validation.ROW_SUM_TOLERANCE
+        off = np.abs(batch.summary.total - 1) > tolerance
+        if off.any():
+            row = int(np.argmax(off))
+            where = f"in row {row} ({int(off.sum())} of {len(batch)} rows)"
+            got, way_out = f"{batch.summary.total[row]:.6g}", "pass normalize=True to rescale"
+            raise DataError(sentence("each row of probabilities", "sum to 1", got, where=where, way_out=way_out))
+        return batch
+
+    @classmethod
+    def from_logits(cls, logits: ArrayLike, labels: ArrayLike | None = None, **columns: Any) -> Self:
+        """Return a batch of logits (n, k): real numbers; -inf is allowed and means probability zero.
+
+        Parameters and errors are those of `from_probabilities`.
+        """
+        scores, _ = validation.scores_matrix(logits, "logits")
+        return cls._checked(scores, "logit", labels, **columns)
+
+    @classmethod
+    def binary(cls, probabilities: ArrayLike, labels: ArrayLike | None = None, **columns: Any) -> Self:
+        """Return a batch of k = 2 from P(class 1), one number a row (n,); labels are 0/1 or False/True."""
+        positive = np.asarray(probabilities)
+        require(positive.ndim == 1, "probabilities", "have shape (n,)", f"shape {positive.shape}")
+        require(positive.dtype.kind in "fiub", "probabilities", "hold real numbers", f"dtype {positive.dtype}")
+        wide = positive if positive.dtype in (np.float32, np.float64) else positive.astype(np.float64)
+        outside = ~((wide >= 0) & (wide <= 1))
+        if outside.any():
+            row = int(np.argmax(outside))
+            raise DataError(sentence("probabilities", "lie in [0, 1]", wide[row], where=f"in row {row}"))
+        return cls.from_probabilities(np.column_stack([1 - wide, wide]), labels, **columns)
+
+    @classmethod
+    def _checked(
+        cls,
+        scores: Scores,
+        kind: Kind,
+        labels: ArrayLike | None,
+        *,
+        weights: ArrayLike | None = None,
+        features: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        ids: ArrayLike | None = None,
+        classes: Sequence[Any] | None = None,
+        start: int = 0,
+    ) -> Self:
+        n, k = scores.shape
+        names = None if classes is None else validation.class_names(classes, k)
+        batch = cls(
+            scores=scores,
+            kind=kind,
+            labels=None if labels is None else validation.hard_or_soft_labels(labels, n, k, names),
+            weights=None if weights is None else validation.row_weights(weights, n),
+            features=None if features is None else validation.feature_matrix(features, n),
+            groups=None if groups is None else validation.column(groups, n, "groups"),
+            ids=None if ids is None else validation.column(ids, n, "ids"),
+            classes=names,
+            start=start,
+        )
+        fault = batch._scan()
+        if fault is not None:
+            raise DataError(_fault_sentence(kind, scores, *fault))
+        return batch
+
+    # ---- shape and views -------------------------------------------------------------------------------------
+    def __len__(self) -> int:
+        return int(self.scores.shape[0])
+
+    @property
+    def k(self) -> int:
+        """Number of classes."""
+        return int(self.scores.shape[1])
+
+    @property
+    def logits(self) -> bool:
+        """Whether the scores are logits."""
+        return self.kind == "logit"
+
+    @property
+    def soft(self) -> bool:
+        """Whether the labels are soft, (n, k)."""
+        return self.labels is not None and self.labels.ndim == 2
+
+    @property
+    def hard_labels(self) -> NDArray[np.int64]:
+        """The labels (n,); ``DataError`` where there are none or they are soft."""
+        require(self.labels is not None, "predictions", "have labels", way_out="pass labels=")
+        require(not self.soft, "labels", "be hard, one class a row", "soft labels")
+        return cast(NDArray[np.int64], self.labels)
+
+    @property
+    def class_labels(self) -> tuple[str, ...]:
+        """The class names, or the indices as text where none were given."""
+        return self.classes or tuple(str(i) for i in range(self.k))
+
+    @property
+    def row_weights(self) -> Floats:
+        """The weights (n,), ones where none were given."""
+        return np.ones(len(self)) if self.weights is None else self.weights
+
+    @property
+    def effective_rows(self) -> float:
+        """Kish's effective number of rows: (sum of weights)^2 / sum of squared weights; n without weights."""
+        w = self.row_weights
+        return float(w.sum() ** 2 / (w @ w))
+
+    @property
+    def row_keys(self) -> NDArray[np.uint64]:
+        """One 64-bit key a row: its id, or its global position."""
+        if "row_keys" not in self._memo:
+            self._memo["row_keys"] = validation.row_keys(self.ids, self.start, len(self))
+        return cast(NDArray[np.uint64], self._memo["row_keys"])
+
+    @property
+    def probabilities(self) -> Scores:
+        """The probabilities (n, k) in the dtype of the scores, read-only; a new array if the scores are logits."""
+        return validation.frozen(kernels.softmax(self.scores)) if self.logits else self.scores
+
+    # ---- what one pass leaves --------------------------------------------------------------------------------
+    @property
+    def summary(self) -> RowSummary:
+        """The `RowSummary`, made by the first read of the scores."""
+        if "summary" not in self._memo:
+            self._scan()
+        return cast(RowSummary, self._memo["summary"])
+
+    @property
+    def class_totals(self) -> Floats:
+        """Weighted sum of the probabilities of each class (k,)."""
+        if "class_totals" not in self._memo:
+            self._memo["class_totals"] = scan(self.scores, self.logits, None, self.weights)[1]
+        return cast(Floats, self._memo["class_totals"])
+
+    def _scan(self) -> tuple[str, int, int] | None:
+        hard = None if self.labels is None or self.soft else self.hard_labels
+        summary, totals, fault = scan(self.scores, self.logits, hard, self.weights)
+        if fault is None and self.soft:
+            summary = summary.soft_labelled(cast(Floats, self.labels))
+        self._memo.update(summary=summary, class_totals=totals)
+        return fault
+
+    @property
+    def fingerprint(self) -> str:
+        """A short hash of shape, labels and evenly spaced rows: recognises the same batch again."""
+        if "fingerprint" not in self._memo:
+            n, k = self.scores.shape
+            step = max(1, n * k * self.scores.itemsize // _HASHED_BYTES)
+            digest = blake2b(f"{n},{k},{self.scores.dtype.str},{self.kind}".encode(), digest_size=16)
+            for array in (self.scores[::step], self.labels):
+                if array is not None:
+                    digest.update(np.ascontiguousarray(array).tobytes())
+            self._memo["fingerprint"] = digest.hexdigest()
+        return cast(str, self._memo["fingerprint"])
+
+    # ---- other batches made from this one --------------------------------------------------------------------
+    def take(self, rows: NDArray[Any] | slice) -> Predictions:
+        """Return the batch of the given rows (indices, mask or slice); their ids stay what they were."""
+        scores = np.ascontiguousarray(self.scores[rows])
+        require(len(scores) > 0, "rows", "leave at least one row", 0)
+        return replace(
+            self,
+            scores=validation.frozen(scores),
+            labels=_rows(self.labels, rows),
+            weights=_rows(self.weights, rows),
+            features=_rows(self.features, rows),
+            groups=_rows(self.groups, rows),
+            ids=_rows(self.row_keys if self.ids is None else self.ids, rows),
+            _memo={},
+        )
+
+    def relabelled(self, labels: NDArray[np.integer]) -> Predictions:
+        """Return the batch with other hard labels (n,), sharing all that does not depend on them."""
+        memo = {key: value for key, value in self._memo.items() if key in ("class_totals", "row_keys")}
+        memo["summary"] = self.summary.relabelled(labels)
+        return replace(self, labels=labels, _memo=memo)
+
+    def reweighted(self, weights: Floats) -> Predictions:
+        """Return the batch with other weights (n,), sharing all that does not depend on them."""
+        memo = {key: value for key, value in self._memo.items() if key in ("summary", "row_keys", "fingerprint")}
+        return replace(self, weights=weights, _memo=memo)
+
+    def without_absent_rows(self) -> Predictions:
+        """Return the batch without its rows of weight zero; itself where there are none."""
+        return self if self.weights is None or self.weights.all() else self.take(self.weights > 0)
+
+    def rescored(self, scores: Scores, kind: Kind, *provenance: Provenance) -> Predictions:
+        """Return the batch with other scores (n, k), known to be valid, as a map makes them."""
+        told = (*self.provenance, *provenance)
+        return replace(self, scores=validation.frozen(scores), kind=kind, provenance=told, _memo={})
+
+    def __repr__(self) -> str:
+        labelled = "no labels" if self.labels is None else "soft labels" if self.soft else "labels"
+        extras = [name for name in ("weights", "features", "groups", "ids") if getattr(self, name) is not None]
+        parts = [f"n={len(self)}, k={self.k}", f"{self.kind}s {self.scores.dtype}", labelled, *extras]
+        return f"Predictions({'; '.join(parts)})"
+
+
+def _rows(array: NDArray[Any] | None, rows: NDArray[Any] | slice) -> NDArray[Any] | None:
+    return None if array is None else validation.frozen(np.ascontiguousarray(array[rows]))
+
+
+def _normalized(scores: Scores) -> Scores:
+    sums = scores.sum(1, keepdims=True, dtype=np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return validation.frozen((scores / sums).astype(scores.dtype))
+
+
+def _fault_sentence(kind: Kind, scores: Scores, fault: str, row: int, column: int) -> str:
+    argument = "probabilities" if kind == "probability" else "logits"
+    if fault == "empty":
+        return sentence("each row of logits", "have a finite entry", "only -inf", where=f"in row {row}")
+    condition = "be finite and not negative" if kind == "probability" else "be real numbers or -inf"
+    return sentence(argument, condition, scores[row, column], where=f"in row {row}, column {column}")

@@ -1,0 +1,8 @@
+"""Proper scores, one a file: each gives a loss per row, smaller is better."""
+
+from calibrant.scoring.base import RowScore
+from calibrant.scoring.brier import BrierScore
+from calibrant.scoring.log_loss import LogLoss
+from calibrant.scoring.zero_one import ZeroOne
+
+__all__ = ["BrierScore", "LogLoss", "RowScore", "ZeroOne"]

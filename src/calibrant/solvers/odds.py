@@ -1,0 +1,43 @@
+"""Log-odds s = log p - log(1 - p) of the labels' classes, exact where p is so near 1 that 1 - p would be rounding.
+
+From logits, 1 - p of the top class is the sum of the other classes; p and 1 - p are floored alike, as in the kernels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrant.solvers.rows import FitRows
+
+Floats = NDArray[np.float64]
+
+
+def label_odds(rows: FitRows) -> Floats:
+    """Return the log-odds of each class summed over its label mass, sum_i w_i q_ic s_ic (k,)."""
+    rest = _rest_of_top(rows)
+    if rows.labels.ndim == 1:
+        p = rows.picked_probabilities(rows.labels)
+        others = np.where(rows.labels == rows.top, rest, 1 - p)
+        return np.bincount(rows.labels, rows.weights * _log_odds(p, others, rows.floor), rows.k)
+    total = np.zeros(rows.k)
+    for block, p in rows.probability_blocks():
+        others = 1 - p  # (block, k)
+        np.put_along_axis(others, rows.top[block, None].astype(np.int64), rest[block, None], axis=1)
+        total += rows.weights[block] @ (rows.labels[block] * _log_odds(p, others, rows.floor))
+    return total
+
+
+def _rest_of_top(rows: FitRows) -> Floats:
+    """Return 1 - p of the top class of each row (n,)."""
+    if not rows.logits:
+        return 1 - rows.picked_probabilities(rows.top)
+    rest = np.empty(len(rows.top))
+    for block, p in rows.probability_blocks():
+        np.put_along_axis(p, rows.top[block, None].astype(np.int64), 0.0, axis=1)
+        rest[block] = p.sum(1)
+    return rest
+
+
+def _log_odds(p: Floats, others: Floats, floor: float) -> Floats:
+    return np.log(np.maximum(p, floor)) - np.log(np.maximum(others, floor))
