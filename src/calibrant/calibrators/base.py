@@ -132,6 +132,8 @@ class Calibrator(ABC):
             return sentence("predictions", f"have labels to fit {name}", way_out="pass labels=")
         if predictions.soft and not able.supports_soft_labels:
             return sentence("labels", f"be hard for {name}", "soft labels", way_out="choose another calibrator")
+        if predictions.weights is not None and not able.supports_weights:
+            return sentence("predictions", f"have no weights for {name}", way_out="choose another calibrator")
         if able.needs_features and predictions.features is None:
             return sentence("predictions", f"have features for {name}", way_out="pass features=")
         if able.binary_only and predictions.k != 2:

@@ -90,7 +90,7 @@ class Batches:
             if len(kept):
                 yield self._converted(kept)
             if self.selection.stop is not None and first >= self.selection.stop:
-                pass
+                break
         if not left:
             raise self._nothing_left(first)
 

@@ -3,8 +3,35 @@
 ``scores`` are (n, k), C-contiguous, float32 or float64, probabilities or ``logits``; ``weights`` (n,) float64 or None.
 """
 
+from calibrant.kernels.affine import AffineSums, affine_pass
 from calibrant.kernels.class_bins import ClassBins, bin_classes, label_bins
+from calibrant.kernels.logistic import LogisticSums, logistic_apply, logistic_pass
+from calibrant.kernels.random import draw_labels, poisson_weights, uniforms
 from calibrant.kernels.rows import RowScan, entropy, scan_rows
+from calibrant.kernels.softmax import affine_softmax, log_probabilities, log_softmax, softmax
+from calibrant.kernels.temperature import temperature_pass
 from calibrant.kernels.values import ValueBins, bin_values
 
-__all__ = ["ClassBins", "RowScan", "ValueBins", "bin_classes", "bin_values", "entropy", "label_bins", "scan_rows"]
+__all__ = [
+    "AffineSums",
+    "ClassBins",
+    "LogisticSums",
+    "RowScan",
+    "ValueBins",
+    "affine_pass",
+    "affine_softmax",
+    "bin_classes",
+    "bin_values",
+    "draw_labels",
+    "entropy",
+    "label_bins",
+    "log_probabilities",
+    "log_softmax",
+    "logistic_apply",
+    "logistic_pass",
+    "poisson_weights",
+    "scan_rows",
+    "softmax",
+    "temperature_pass",
+    "uniforms",
+]

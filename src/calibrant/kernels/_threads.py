@@ -6,7 +6,7 @@ import os
 
 
 def thread_count(threads: int | None) -> int:
-    """Return ``threads``, or ``CALIBRANT_NUM_THREADS``, or ``OMP_NUM_THREADS``, or the usable processors; at least 1."""
+    """Return ``threads``, ``CALIBRANT_NUM_THREADS``, ``OMP_NUM_THREADS`` or the usable processors; at least 1."""
     if threads is not None:
         return max(1, threads)
     for name in ("CALIBRANT_NUM_THREADS", "OMP_NUM_THREADS"):

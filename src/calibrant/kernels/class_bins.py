@@ -83,7 +83,9 @@ def equal_rates(edges: Floats) -> Floats:
     width = (edges[:, -1] - edges[:, 0]) / bins  # (rows,)
     even = edges[:, :1] + width[:, None] * np.arange(bins + 1)
     fits = (width > 0) & (np.abs(edges - even).max(axis=1) < _UNEVEN * width)
-    return np.divide(1.0, width, out=np.zeros(len(edges)), where=fits)
+    rates = np.zeros(len(edges))
+    rates[fits] = 1.0 / width[fits]
+    return rates
 
 
 def _complete(planes: Floats, weights: Floats | None, n: int, class_totals: Floats) -> None:

@@ -33,7 +33,7 @@ def bin_values(
 ) -> ValueBins:
     """Return the histogram of values (n,), float32 or float64, with outcomes (n,), float32, float64, bool or uint8.
 
-    ``edges`` (bins + 1,) and ``right`` as in `bin_classes`; weights (n,) float64, and a row of weight zero is not there.
+    ``edges`` (bins + 1,) and ``right`` as in `bin_classes`; weights (n,) float64; a row of weight zero is not there.
     """
     if outcomes.dtype == np.bool_:
         outcomes = outcomes.view(np.uint8)

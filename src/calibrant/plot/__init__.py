@@ -1,4 +1,4 @@
-"""Pictures in two steps: ``prepare`` computes a record from predictions, ``svg`` draws it; neither does the other's work."""
+"""Pictures in two steps: ``prepare`` computes a record from predictions, ``svg`` draws it."""
 
 from calibrant.plot import classwise, reliability, svg
 from calibrant.plot.classwise import ClassDiagrams

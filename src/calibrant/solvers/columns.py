@@ -27,7 +27,7 @@ def columns(probabilities: Scores, floor: float) -> Iterator[tuple[int, Floats]]
     width = max(1, _BLOCK // n)
     ceiling = 1 - np.finfo(probabilities.dtype).epsneg
     for first in range(0, k, width):
-        block = np.ascontiguousarray(probabilities[:, first : first + width].T, dtype=np.float64)  # (width, n)
+        block = np.array(probabilities[:, first : first + width].T, dtype=np.float64, order="C")  # (width, n), a copy
         yield from enumerate(np.clip(block, floor, ceiling, out=block), first)
 
 

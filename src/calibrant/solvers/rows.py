@@ -27,7 +27,7 @@ class FitRows:
 
     Attributes
     ----------
-    scores : (n, k), probabilities, or finite ``logits``; ``total`` (n,) is the log-sum-exp of the logits.
+    scores : (n, k), probabilities or ``logits``; ``total`` (n,) is the log-sum-exp of the logits.
     floor : the smallest probability that a class has in the fit.
     labels : (n,) classes or (n, k) soft labels; ``top`` (n,) the class of the largest score.
     weights : (n,), summing to 1. ``effective`` : Kish's effective number of rows.
@@ -46,13 +46,10 @@ class FitRows:
     def of(cls, predictions: Predictions, zero: float | None) -> FitRows:
         """Return the rows of a labelled batch, with the exact zeros replaced by ``zero`` (see `floor_of`)."""
         floor, summary = floor_of(predictions, zero), predictions.summary
-        scores = predictions.scores
-        if predictions.logits:
-            scores = finite_logits(scores, summary.total, floor)
         weights = predictions.row_weights
         assert predictions.labels is not None  # noqa: S101 - `Calibrator.fit` has refused such a batch
         return cls(
-            scores=scores,
+            scores=predictions.scores,
             logits=predictions.logits,
             total=summary.total,
             floor=floor,
@@ -66,6 +63,10 @@ class FitRows:
     def k(self) -> int:
         """Number of classes."""
         return int(self.scores.shape[1])
+
+    def finite(self) -> FitRows:
+        """Return the rows with logits of -inf replaced by those of probability ``floor``."""
+        return replace(self, scores=finite_logits(self.scores, self.total, self.floor)) if self.logits else self
 
     def pull(self, prior: float) -> float:
         """Return the share of the fit that ``prior`` pseudo-rows have: prior / (effective rows + prior)."""
@@ -115,20 +116,22 @@ class FitRows:
         return mass, moment
 
     def picked_probabilities(self, columns: NDArray[np.integer]) -> Floats:
-        """Return one probability a row (n,), of the class in ``columns``."""
-        return np.exp(self._log_probabilities(self._picked(columns), self.total))
+        """Return one probability a row (n,), of the class in ``columns``, without the floor."""
+        return self._probabilities(self.scores[np.arange(len(columns)), columns], self.total)
 
     def probability_blocks(self) -> Iterator[tuple[slice, Floats]]:
-        """Yield blocks of rows with their probabilities (block, k) in float64, none below the floor."""
-        for rows, z in self._blocks():
-            yield rows, np.exp(self._log_probabilities(z, self.total[rows, None]))
+        """Yield blocks of rows with their probabilities (block, k) in float64, without the floor."""
+        for rows in self._slices():
+            yield rows, self._probabilities(self.scores[rows], self.total[rows, None])
 
     def _blocks(self) -> Iterator[tuple[slice, Floats]]:
         """Yield blocks of rows with their logits or log-probabilities (block, k) in float64."""
-        step = max(1, _BLOCK // self.k)
-        for start in range(0, len(self.scores), step):
-            rows = slice(start, start + step)
+        for rows in self._slices():
             yield rows, self._widened(self.scores[rows])
+
+    def _slices(self) -> Iterator[slice]:
+        step = max(1, _BLOCK // self.k)
+        return (slice(start, start + step) for start in range(0, len(self.scores), step))
 
     def _picked(self, columns: NDArray[np.integer]) -> Floats:
         """Return one logit or log-probability a row (n,)."""
@@ -140,3 +143,7 @@ class FitRows:
 
     def _log_probabilities(self, z: Floats, total: Floats) -> Floats:
         return np.maximum(z - total, np.log(self.floor)) if self.logits else z
+
+    def _probabilities(self, scores: Scores, total: Floats) -> Floats:
+        wide = scores.astype(np.float64)
+        return np.exp(wide - total) if self.logits else wide

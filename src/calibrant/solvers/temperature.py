@@ -35,7 +35,7 @@ def inverse_temperature(rows: FitRows, prior: float | None = None) -> InverseTem
 
     Many rows are started from a thin sample of them, which leaves two or three passes over all.
     """
-    start = 1.0
+    rows, start = rows.finite(), 1.0
     if len(rows.scores) > 2 * THIN_ROWS:
         start = inverse_temperature(rows.thinned(THIN_ROWS), prior).beta
     gaps = rows.label_gaps()

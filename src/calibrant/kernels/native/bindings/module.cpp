@@ -11,5 +11,8 @@ NB_MODULE(_native, m) {
   calibrant::bind_rows(m);
   calibrant::bind_class_bins(m);
   calibrant::bind_values(m);
+  calibrant::bind_softmax(m);
+  calibrant::bind_fits(m);
+  calibrant::bind_random(m);
   calibrant::bind_elementwise(m);
 }

@@ -7,8 +7,9 @@
 namespace calibrant {
 namespace CALIBRANT_CLONE {
 
-// Writes a = scale * u + shift into `affine` (padded with -infinity to whole groups) and, unless it is null, u into
-// `logs`, where an impossible class gets a large negative number, since 0 * -infinity is no sum. Returns the largest a.
+// Writes a = scale * u + shift into `affine` and, unless it is null, u into `logs`, where an impossible class gets a
+// large negative number, since 0 * -infinity is no sum. The padding of `shift` is -infinity, and so is that of
+// `affine`. Returns the largest a.
 template <class T>
 CALIBRANT_INLINE T affine_row(const AffineTask<T>& task, Index i, T* affine, T* logs) {
   const T* row = task.scores + i * task.k;
@@ -17,9 +18,8 @@ CALIBRANT_INLINE T affine_row(const AffineTask<T>& task, Index i, T* affine, T* 
   Group<T> top = none;
   for_groups(row, task.k, log_probability.past(), [&](Index j, Group<T> x) {
     prefetch(row + j);
-    const Group<T> past = splat(log_probability.past()), u = log_probability(x);
-    const Group<T> real = task.k - j < kLanes ? where_greater(x, past, u, none) : u;
-    const Group<T> a = where_greater(real, none, u * load(task.scale + j) + load(task.shift + j), none);
+    const Group<T> u = log_probability(x);
+    const Group<T> a = where_greater(u, none, u * load(task.scale + j) + load(task.shift + j), none);
     top = larger(a, top);
     store(affine + j, a);
     if (logs) store(logs + j, larger(u, least));

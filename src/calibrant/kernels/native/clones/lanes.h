@@ -17,6 +17,9 @@ namespace CALIBRANT_CLONE {
 using Index = ptrdiff_t;
 constexpr Index kLanes = 8;
 
+// k rounded up to whole groups: the width of a row of scratch memory.
+constexpr Index padded(Index k) { return (k + kLanes - 1) / kLanes * kLanes; }
+
 using f4 = float __attribute__((vector_size(16)));
 using f8 = float __attribute__((vector_size(32)));
 using i8 = int32_t __attribute__((vector_size(32)));

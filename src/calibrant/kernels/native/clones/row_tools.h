@@ -45,6 +45,18 @@ CALIBRANT_INLINE Index first_equal(const T* row, Index k, T value) {
   return j;
 }
 
+// The first column from `first` on whose entry lies above `value`, or k.
+template <class T>
+CALIBRANT_INLINE Index first_above(const T* row, Index first, Index k, T value) {
+  const Group<T> v = splat(value);
+  Index j = first;
+  for (; j + 2 * kLanes <= k; j += 2 * kLanes) {
+    if (any4(greater_mask(load(row + j), v) | greater_mask(load(row + j + kLanes), v))) break;
+  }
+  while (j < k && !(row[j] > value)) ++j;
+  return j;
+}
+
 // How many entries of row[0..last-1] equal `value`: nearly always none, which is found out fast.
 template <class T>
 CALIBRANT_INLINE Index count_equal(const T* row, Index last, T value) {

@@ -1,0 +1,7 @@
+"""``python -m calibrant`` is ``calibrant``."""
+
+import sys
+
+from calibrant.cli import main
+
+sys.exit(main())

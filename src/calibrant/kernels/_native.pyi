@@ -1,0 +1,115 @@
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Scores = NDArray[np.floating]
+_Floats = NDArray[np.float64]
+_Ints = NDArray[np.int64]
+_SmallInts = NDArray[np.int32]
+
+def choose_clone(name: str) -> bool: ...
+def clone_name() -> str: ...
+def apply_function(function: int, values: _Scores, out: _Scores) -> None: ...
+def scan_rows(
+    scores: _Scores,
+    logits: bool,
+    labels: _Ints | None,
+    weights: _Floats | None,
+    threads: int,
+    top: _SmallInts,
+    confidence: _Floats,
+    total: _Floats,
+    sum_of_squares: _Floats,
+    label_probability: _Floats | None,
+    label_log_probability: _Floats | None,
+    label_rank: _SmallInts | None,
+    class_totals: _Floats,
+) -> tuple[int, int, int]: ...
+def entropy(scores: _Scores, log_normalizer: _Floats | None, threads: int, out: _Floats) -> None: ...
+def bin_classes(
+    scores: _Scores,
+    log_normalizer: _Floats | None,
+    weights: _Floats | None,
+    outcomes: _Floats | None,
+    edges: _Floats,
+    rates: _Floats,
+    right: bool,
+    sparse: bool,
+    threads: int,
+    planes: _Floats,
+) -> None: ...
+def label_bins(
+    scores: _Scores,
+    log_normalizer: _Floats | None,
+    labels: _Ints,
+    edges: _Floats,
+    rates: _Floats,
+    right: bool,
+    bins: _SmallInts,
+) -> None: ...
+def bin_values(
+    values: _Scores,
+    outcomes: NDArray[Any],
+    weights: _Floats | None,
+    edges: _Floats,
+    rate: float,
+    right: bool,
+    threads: int,
+    planes: _Floats,
+) -> None: ...
+def log_softmax(scores: _Scores, threads: int, out: _Scores) -> None: ...
+def softmax(scores: _Scores, scale: float, threads: int, out: _Scores) -> None: ...
+def log_probabilities(scores: _Scores, log_floor: float, threads: int, out: _Scores) -> None: ...
+def affine_softmax(
+    scores: _Scores,
+    scale: _Floats,
+    shift: _Floats,
+    log_normalizer: _Floats | None,
+    log_floor: float,
+    threads: int,
+    out: _Scores,
+) -> None: ...
+def temperature_pass(
+    scores: _Scores,
+    beta: float,
+    logits: bool,
+    target: _Floats,
+    weights: _Floats | None,
+    log_floor: float,
+    threads: int,
+) -> tuple[float, float, float]: ...
+def affine_pass(
+    scores: _Scores,
+    scale: _Floats,
+    shift: _Floats,
+    log_normalizer: _Floats | None,
+    weights: _Floats | None,
+    log_floor: float,
+    threads: int,
+    planes: _Floats,
+) -> float: ...
+def logistic_pass(
+    scores: _Scores,
+    slope: _Floats,
+    intercept: _Floats,
+    log_normalizer: _Floats | None,
+    weights: _Floats | None,
+    log_floor: float,
+    threads: int,
+    planes: _Floats,
+) -> None: ...
+def logistic_apply(
+    scores: _Scores,
+    slope: _Floats,
+    intercept: _Floats,
+    log_normalizer: _Floats | None,
+    log_floor: float,
+    threads: int,
+    out: _Scores,
+) -> None: ...
+def uniforms(ids: NDArray[np.uint64], seed: int, replicate: int, threads: int, out: _Floats) -> None: ...
+def poisson_quantiles(uniforms: _Floats, threads: int, out: _Floats) -> None: ...
+def draw_labels(
+    scores: _Scores, uniforms: _Floats, log_normalizer: _Floats | None, threads: int, labels: _SmallInts
+) -> None: ...

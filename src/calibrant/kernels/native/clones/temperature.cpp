@@ -1,0 +1,83 @@
+#include "temperature.h"
+
+#include <math.h>
+
+#include "row_tools.h"
+
+namespace calibrant {
+namespace CALIBRANT_CLONE {
+namespace {
+
+// Sums of e, e d and e d^2 over one row, where e = exp(beta d) and d = z - max z.
+struct RowSums {
+  double e, ed, edd;
+};
+
+// Leaves d and e in `distances` and `weights`, which are padded. An impossible class has e = 0 and a finite d.
+template <class T>
+CALIBRANT_INLINE void spread_row(const T* z, Index k, T top, T beta, T* distances, T* weights) {
+  const Group<T> none = splat(-kInfinity<T>), zero = splat(T(0)), least = splat(T(-1e30));
+  for_groups(z, k, -kInfinity<T>, [&](Index j, Group<T> x) {
+    prefetch(z + j);
+    const Group<T> d = larger(x - splat(top), least);
+    store(distances + j, d);
+    store(weights + j, where_greater(x, none, exp_lanes(d * splat(beta)), zero));
+  });
+}
+
+template <class T>
+CALIBRANT_INLINE RowSums add_row(const T* distances, const T* weights, Index k) {
+  d8 e = splat(0.0), ed = e, edd = e;
+  for (Index j = 0; j < k; j += kLanes) {
+    const d8 w = load_wide(weights + j), d = load_wide(distances + j), wd = w * d;
+    e += w;
+    ed += wd;
+    edd += wd * d;
+  }
+  return {sum(e), sum(ed), sum(edd)};
+}
+
+// The row whose softmax is meant: logits as they are, or the logs of probabilities, written to `scratch`.
+template <class T>
+CALIBRANT_INLINE const T* log_scores(const TemperatureTask<T>& task, Index i, T* scratch) {
+  const T* row = task.scores + i * task.k;
+  if (task.logits) return row;
+  const LogProbability<T> u(nullptr, i, task.log_floor);
+  for_groups(row, task.k, T(0), [&](Index j, Group<T> p) {
+    prefetch(row + j);
+    store(scratch + j, u(p));
+  });
+  return scratch;
+}
+
+template <class T>
+TemperatureSums temperature_any(const TemperatureTask<T>& task, Index first, Index last, T* scratch) {
+  const Index width = padded(task.k);
+  TemperatureSums sums;
+  for (Index i = first; i < last; ++i) {
+    const double w = task.weights ? task.weights[i] : 1;
+    if (w == 0) continue;
+    const T* z = log_scores(task, i, scratch);
+    const T top = row_max(z, task.k);
+    spread_row(z, task.k, top, T(task.beta), scratch + width, scratch + 2 * width);
+    const RowSums row = add_row(scratch + width, scratch + 2 * width, task.k);
+    const double mean = row.ed / row.e, gap = double(top) - task.target[i];
+    const double variance = row.edd / row.e - mean * mean;
+    sums.loss += w * (::log(row.e) + task.beta * gap);
+    sums.gradient += w * (mean + gap);
+    sums.curvature += w * (variance > 0 ? variance : 0);
+  }
+  return sums;
+}
+
+}  // namespace
+
+TemperatureSums temperature(const TemperatureTask<float>& task, Index first, Index last, float* scratch) {
+  return temperature_any(task, first, last, scratch);
+}
+TemperatureSums temperature(const TemperatureTask<double>& task, Index first, Index last, double* scratch) {
+  return temperature_any(task, first, last, scratch);
+}
+
+}  // namespace CALIBRANT_CLONE
+}  // namespace calibrant

@@ -1,0 +1,30 @@
+// One Newton step of temperature scaling: loss, gradient and curvature in beta = 1 / temperature.
+#pragma once
+
+#include <cstddef>
+
+#include "../runtime/clones.h"
+
+namespace calibrant {
+
+template <class T>
+struct TemperatureTask {
+  const T* scores;
+  std::ptrdiff_t n, k;
+  bool logits;
+  const double *target, *weights;
+  double beta, log_floor;
+};
+
+// Sums over rows, each times its weight: log sum_c exp(beta z_c) - beta target, E z - target and Var z.
+struct TemperatureSums {
+  double loss = 0, gradient = 0, curvature = 0;
+};
+
+// `scratch` holds 3 rows of k entries, each padded to eight.
+CALIBRANT_DECLARE_CLONES(TemperatureSums temperature(const TemperatureTask<float>& task, std::ptrdiff_t first,
+                                                     std::ptrdiff_t last, float* scratch);
+                         TemperatureSums temperature(const TemperatureTask<double>& task, std::ptrdiff_t first,
+                                                     std::ptrdiff_t last, double* scratch);)
+
+}  // namespace calibrant

@@ -1,0 +1,29 @@
+"""One Newton step of temperature scaling in one pass over the scores."""
+
+from __future__ import annotations
+
+from calibrant.kernels import _native
+from calibrant.kernels._arrays import Floats, Scores, log_floor
+from calibrant.kernels._threads import thread_count
+
+
+def temperature_pass(
+    scores: Scores,
+    beta: float,
+    *,
+    logits: bool,
+    target: Floats,
+    weights: Floats | None = None,
+    floor: float = 0.0,
+    threads: int | None = None,
+) -> tuple[float, float, float]:
+    """Return (loss, gradient, curvature) of log loss in ``beta`` = 1 / temperature >= 0, summed over rows.
+
+    With p = softmax(beta z): w [log sum_c exp(beta z_c) - beta target], w [E_p z - target] and w Var_p(z), where z
+    (n, k) are logits as given, or log(max(p, floor)) of probabilities. ``target`` (n,) is sum_c q_c z_c of the label
+    distribution q in the same convention. A class of probability 0 (z = -inf) takes no part.
+    """
+    loss, gradient, curvature = _native.temperature_pass(
+        scores, beta, logits, target, weights, log_floor(floor), thread_count(threads)
+    )
+    return loss, gradient, curvature

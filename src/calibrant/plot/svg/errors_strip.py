@@ -1,0 +1,31 @@
+"""The errors of all classes in one strip, the largest first: for more classes than can be drawn one by one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from calibrant.plot.classwise import ClassDiagrams
+from calibrant.plot.svg import elements as svg
+
+_WIDTH, _HEIGHT = 900.0, 90.0
+_MOST_STEPS = 450  # finer than a screen shows
+
+
+def draw_errors(classes: ClassDiagrams) -> str:
+    """Return the strip, stretched to the page's width: errors as an area, their level if calibrated as a line."""
+    picked = np.linspace(0, len(classes.order) - 1, min(len(classes.order), _MOST_STEPS)).astype(int)
+    ranked = classes.order[picked]
+    top = float(max(classes.errors.max(), classes.null.max())) or 1.0
+    step = _WIDTH / len(ranked)
+    area = [(0.0, _HEIGHT)]
+    for i, c in enumerate(ranked):
+        y = _HEIGHT * (1 - classes.errors[c] / top)
+        area += [(i * step, y), ((i + 1) * step, y)]
+    area.append((_WIDTH, _HEIGHT))
+    null = [((i + 0.5) * step, _HEIGHT * (1 - classes.null[c] / top)) for i, c in enumerate(ranked)]
+    content = [
+        svg.polygon(area, "cal-area"),
+        svg.tag("polyline", points=svg.coordinates(null), class_="cal-null"),
+    ]
+    title = f"Class-wise error of all {len(classes.names):,} classes, the largest first"
+    return svg.picture(_WIDTH, _HEIGHT, *content, title=title, preserveAspectRatio="none")

@@ -1,0 +1,166 @@
+"""`report`: evaluate, compare, repair, and show, in one call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from calibrant import persistence, registry
+from calibrant.calibrators import Calibrator, calibrator
+from calibrant.errors import require
+from calibrant.evaluation import Evaluation, compare, evaluate
+from calibrant.evaluation.recommend import IDENTITY
+from calibrant.metrics import Metric
+from calibrant.plot import classwise, reliability
+from calibrant.predictions import Predictions
+from calibrant.reporting.record import Files, Pictures, Report, Settings
+from calibrant.reporting.repaired import out_of_fold
+
+Progress = Callable[[str, int, int], None]
+Place = str | os.PathLike[str]
+TITLE = "Calibration report"
+
+
+def report(
+    predictions: Predictions,
+    *,
+    calibrators: Sequence[str | Calibrator] | None = None,
+    measures: str | Sequence[str | Metric] = "default",
+    output: Place | None = None,
+    save: Place | None = None,
+    level: float = 0.95,
+    replicates: int = 200,
+    folds: int = 5,
+    repeats: int | None = None,
+    seed: int = 0,
+    title: str | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Measure labelled predictions, compare repairs, and return everything as one record with a page.
+
+    Parameters
+    ----------
+    predictions : labelled rows that the classifier was not trained on.
+    calibrators : specs or objects to compare; all registered ones by default.
+    measures : a suite, a spec string, or a list of specs and measures.
+    output : where to write the page, one HTML file that loads nothing; not written by default.
+    save : where to save the recommended map, fitted on all rows; not saved by default.
+    level, replicates : of intervals, null levels and consistency bands.
+    folds, repeats, seed : of the cross-fitting and of the resampling.
+    title : of the page.
+    progress : called with (what, done, total).
+
+    Returns
+    -------
+    Report : ``to_dict()`` is strict JSON, ``html()`` the page.
+
+    Raises
+    ------
+    DataError : without labels, for rows that the map behind the scores was fitted on, or if a file cannot be written.
+
+    Notes
+    -----
+    All figures and pictures of the repaired scores are out of fold: no row is repaired by a map that has seen it.
+    """
+    _check_places(output, save)
+    told = progress or _silent
+    draws = _Draws(level=level, replicates=replicates, seed=seed)
+    before = evaluate(predictions, measures, level=level, replicates=replicates, seed=seed, progress=told)
+    comparison = compare(predictions, calibrators, folds=folds, repeats=repeats, level=level, seed=seed, progress=told)
+    best = calibrator(comparison.recommended)
+    repaired = None
+    if comparison.recommended != IDENTITY:
+        repaired = out_of_fold(best, predictions, folds=folds, seed=seed)
+    made = Report(
+        title=title or TITLE,
+        evaluation=before,
+        comparison=comparison,
+        after=before if repaired is None else _again(repaired, measures, draws, told),
+        map=best.fit(predictions),
+        pictures=_pictures(predictions, repaired, draws, told),
+        settings=Settings(
+            measures=measures if isinstance(measures, str) else tuple(_spec(m) for m in measures),
+            calibrators=None if calibrators is None else tuple(_spec(c) for c in calibrators),
+            level=level,
+            replicates=replicates,
+            folds=folds,
+            repeats=comparison.repeats,
+            seed=seed,
+            version=metadata.version("calibrant"),
+            made=datetime.now(UTC).date().isoformat(),
+        ),
+        files=Files(report=_path(output), map=_path(save)),
+    )
+    return _written(made, output, save)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Draws:
+    """The level, number and seed of what is drawn at random."""
+
+    level: float
+    replicates: int
+    seed: int
+
+
+def _again(repaired: Predictions, measures: str | Sequence[str | Metric], draws: _Draws, told: Progress) -> Evaluation:
+    """Return the evaluation of the repaired scores."""
+
+    def after(what: str, done: int, total: int) -> None:
+        told(f"{what} after repair", done, total)
+
+    return evaluate(repaired, measures, **vars(draws), progress=after)
+
+
+def _pictures(before: Predictions, after: Predictions | None, draws: _Draws, told: Progress) -> Pictures:
+    """Return the diagrams before, and after where there is a repair, of the same classes."""
+    total = 2 if after is None else 4
+    told("pictures", 0, total)
+    diagram = reliability.prepare(before, **vars(draws))
+    told("pictures", 1, total)
+    classes = classwise.prepare(before, **vars(draws))
+    told("pictures", 2, total)
+    if after is None:
+        return Pictures(before=diagram, classes=classes)
+    diagram_after = reliability.prepare(after, **vars(draws))
+    told("pictures", 3, total)
+    classes_after = classwise.prepare(after, classes=classes.shown, **vars(draws))
+    told("pictures", 4, total)
+    return Pictures(before=diagram, classes=classes, after=diagram_after, classes_after=classes_after)
+
+
+def _written(made: Report, output: Place | None, save: Place | None) -> Report:
+    """Write the files asked for; the page is rendered before anything is written."""
+    page = b"" if output is None else made.html().encode()
+    if save is not None:
+        made.map.save(save)
+    if output is not None:
+        persistence.write_atomically(output, page)
+    return made
+
+
+def _check_places(*places: Place | None) -> None:
+    """Raise ``DataError`` for a folder that is not there, before the work and not after it."""
+    for place in places:
+        if place is not None:
+            path = Path(place)
+            require(path.parent.is_dir(), "output", "be a file in a folder that exists", repr(str(path)))
+            require(not path.is_dir(), "output", "be a file", f"the folder {str(path)!r}")
+
+
+def _path(place: Place | None) -> str | None:
+    return None if place is None else os.fspath(place)
+
+
+def _spec(method: str | Calibrator | Metric) -> str:
+    if isinstance(method, str):
+        return method
+    return method.spec if isinstance(method, Metric) else registry.spec_of(method)
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    del what, done, total

@@ -1,0 +1,23 @@
+"""Footnotes: each sentence once, numbered in the order of its first use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class Footnotes:
+    """Collects sentences and gives them numbers."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def numbers(self, texts: Iterable[str]) -> list[int]:
+        """Return the numbers of the sentences, new ones added at the end."""
+        found: list[int] = []
+        for text in texts:
+            if text not in self.texts:
+                self.texts.append(text)
+            number = self.texts.index(text) + 1
+            if number not in found:
+                found.append(number)
+        return found

@@ -1,0 +1,12 @@
+"""The contracts, shipped: every law that the library's own methods are held to, for anyone's methods.
+
+    from calibrant.testing import check_calibrator
+    check_calibrator(MyCalibrator())
+
+No test framework is needed: a broken law is an ``AssertionError`` with a sentence.
+"""
+
+from calibrant.testing.bank import bank
+from calibrant.testing.calibrators import CALIBRATOR_LAWS, check_calibrator
+
+__all__ = ["CALIBRATOR_LAWS", "bank", "check_calibrator"]

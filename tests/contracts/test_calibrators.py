@@ -1,0 +1,39 @@
+"""Does every calibrator keep its promises? Registry x shipped laws x bank; a new method needs no other edit."""
+
+import pytest
+
+from calibrant import registry
+from calibrant.calibrators import calibrator
+from calibrant.testing import CALIBRATOR_LAWS, bank
+
+NAMES = [entry.name for entry in registry.entries("calibrator")]
+SPECS = [*NAMES, "temperature(prior=5.0)", "vector(prior=1.0)", "platt(prior=None)", "isotonic(smoothing=4.0)"]
+SPECS += ["histogram(edges='width', bins=7)", "temperature(zero=1e-4)", "vector(zero=1e-4)"]
+
+
+@pytest.mark.parametrize("law", CALIBRATOR_LAWS, ids=lambda law: law.__name__.removeprefix("check_"))
+@pytest.mark.parametrize("spec", SPECS)
+def test_laws(spec, law):
+    method = calibrator(spec)
+    for name, predictions in bank().items():
+        try:
+            law(method, predictions)
+        except AssertionError as error:
+            pytest.fail(f"on {name!r}: {error}")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_method_works_on_the_plain_sets(name):
+    """Declining is for what a method cannot do; two plain batches it must be able to fit, one of them binary."""
+    method = calibrator(name)
+    assert not method.declines(bank()["two_classes"])
+    if not method.entry.capabilities.binary_only:
+        assert not method.declines(bank()["over_confident"])
+    method.fit(bank()["two_classes"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_class_without_rows_keeps_its_column(name):
+    method = calibrator(name)
+    batch = bank()["class_missing"]
+    assert method.declines(batch) or (method.fit(batch)(batch).probabilities[:, 3] > 0).all()

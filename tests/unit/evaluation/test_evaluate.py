@@ -1,0 +1,143 @@
+"""`evaluate`: one path for a batch and a stream, honest notes, and rows of the fit refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+import calibrant
+from calibrant import Predictions
+from calibrant.errors import DataError
+from simulation import simulate
+
+SPECS = ["accuracy", "log_loss", "brier", "ece", "mce", "rmsce", "squared_ce", "sce", "ace", "tace"]
+
+
+@pytest.fixture(scope="module")
+def batch():
+    return simulate(600, temperature=1.6)
+
+
+def figures(evaluation):
+    told = ("value", "low", "high", "null", "null_low", "null_high")
+    return {e.name: [getattr(e, name) for name in told] for e in evaluation.measures}
+
+
+@pytest.mark.parametrize("pieces", [2, 5])
+def test_a_stream_gives_the_same_figures(batch, pieces):
+    parts = [batch.take(rows) for rows in np.array_split(np.arange(len(batch)), pieces)]
+    whole, streamed = (figures(calibrant.evaluate(s, SPECS, replicates=60)) for s in (batch, parts))
+    for name, values in whole.items():
+        for one, other in zip(values, streamed[name], strict=True):
+            # sums in another order; the interval ends come from a bisection over 2**-20 of the value
+            assert other is None if one is None else other == pytest.approx(one, abs=1e-7), name
+
+
+def test_a_shard_knows_its_position(batch):
+    first = Predictions.from_probabilities(batch.scores[:300], batch.labels[:300])
+    second = Predictions.from_probabilities(batch.scores[300:], batch.labels[300:], start=300)
+    whole, sharded = (figures(calibrant.evaluate(s, ["ece"], replicates=20)) for s in (batch, [first, second]))
+    assert sharded["ece"] == pytest.approx(whole["ece"], abs=1e-7)
+
+
+def test_values_alone_equal_the_measures(batch):
+    evaluation = calibrant.evaluate(batch, SPECS, uncertainty=False)
+    for spec in SPECS:
+        assert evaluation[spec].value == float(calibrant.metrics.measure(spec)(batch))
+        assert evaluation[spec].null is None
+
+
+def test_null_level_of_the_accuracy_is_the_mean_confidence(batch):
+    estimate = calibrant.evaluate(batch, ["accuracy"], replicates=400)["accuracy"]
+    sd = np.sqrt((batch.summary.confidence * (1 - batch.summary.confidence)).sum()) / len(batch)
+    # the mean of 400 draws lies within 4 of its standard errors: fails once in 16,000 seeds
+    assert estimate.null == pytest.approx(batch.summary.confidence.mean(), abs=4 * sd / 20)
+    assert estimate.null_high - estimate.null_low == pytest.approx(2 * 1.96 * sd, rel=0.25)
+
+
+def test_a_calibrated_model_stays_in_its_null_band():
+    evaluation = calibrant.evaluate(simulate(2000, seed=3), ["ece", "sce"], replicates=100)
+    assert evaluation["ece"].null_low <= evaluation["ece"].value <= evaluation["ece"].null_high
+    assert evaluation["ece"].low == 0
+    assert "No miscalibration" in evaluation.verdict
+
+
+def test_over_confidence_is_found_and_said(batch):
+    evaluation = calibrant.evaluate(batch, ["ece", "sce"], replicates=100)
+    ece = evaluation["ece"]
+    assert ece.value > ece.null_high
+    assert 0 < ece.low < ece.value < ece.high * 1.2
+    assert evaluation.verdict.startswith("Over-confident: says")
+    assert "worst class: " in evaluation.verdict
+
+
+def test_a_maximum_has_a_null_band_but_no_interval(batch):
+    mce = calibrant.evaluate(batch, ["mce"], replicates=50)["mce"]
+    assert mce.low is None
+    assert mce.null_high > 0
+    assert "maximum" in mce.notes[0]
+
+
+def test_sparse_classes_have_no_interval():
+    sce = calibrant.evaluate(simulate(150, k=40), ["sce"], replicates=50)["sce"]
+    assert sce.low is None
+    assert sce.null > 0
+
+
+def test_a_source_that_is_read_once_gives_values_and_says_so(batch):
+    evaluation = calibrant.evaluate(iter([batch]), ["ece"])
+    assert evaluation["ece"].low is None
+    assert "read only once" in evaluation["ece"].notes[0]
+
+
+def test_one_row_is_measured_and_qualified():
+    evaluation = calibrant.evaluate(Predictions.from_probabilities([[0.9, 0.1]], [0]))
+    assert evaluation["ece"].value == pytest.approx(0.1)
+    assert "fewer than 10 rows" in evaluation["ece"].notes[0]
+
+
+def test_an_infinite_log_loss_is_said_in_strict_json():
+    rng = np.random.default_rng(0)
+    p = np.eye(3)[rng.integers(0, 3, 50)]
+    evaluation = calibrant.evaluate(Predictions.from_probabilities(p, rng.integers(0, 3, 50)), replicates=20)
+    record = json.loads(json.dumps(evaluation.to_dict(), allow_nan=False))
+    loss = next(m for m in record["measures"] if m["name"] == "log_loss")
+    assert loss["value"] is None
+    assert loss["infinite"] is True
+
+
+def test_rows_of_the_fit_are_refused_unless_asked(batch):
+    repaired = calibrant.fit(batch, "temperature")(batch)
+    with pytest.raises(DataError, match="600 of 600 the same; evaluate on other rows, or pass in_sample=True"):
+        calibrant.evaluate(repaired)
+    assert calibrant.evaluate(repaired, ["ece"], in_sample=True, uncertainty=False)["ece"].value < 0.1
+
+
+def test_shared_ids_are_found_in_another_batch(batch):
+    def named(rows):
+        return Predictions.from_probabilities(batch.scores[rows], batch.labels[rows], ids=np.arange(600)[rows])
+
+    repair = calibrant.fit(named(slice(0, 400)), "temperature")
+    with pytest.raises(DataError, match="100 of 300 the same"):
+        calibrant.evaluate(repair(named(slice(300, 600))))
+    calibrant.evaluate(repair(named(slice(400, 600))), ["ece"], uncertainty=False)
+
+
+def test_labels_are_needed():
+    with pytest.raises(DataError, match="predictions must have labels to be measured; pass labels="):
+        calibrant.evaluate(Predictions.from_probabilities([[0.5, 0.5]]))
+
+
+def test_weights_zero_change_no_figure(batch):
+    half = np.arange(600) % 2 == 0
+    weighted = Predictions.from_probabilities(batch.scores, batch.labels, weights=half.astype(float))
+    kept = figures(calibrant.evaluate(batch.take(half), SPECS, replicates=30))
+    for name, values in figures(calibrant.evaluate(weighted, SPECS, replicates=30)).items():
+        assert values == pytest.approx(kept[name], abs=1e-7), name
+
+
+def test_it_shows_itself(batch):
+    evaluation = calibrant.evaluate(batch, ["ece"], replicates=20)
+    assert "ece = " in repr(evaluation)
+    assert "<table>" in evaluation._repr_html_()
+    assert repr(evaluation["ece"]) in evaluation["ece"]._repr_html_()

@@ -1,0 +1,83 @@
+"""`softmax`, `log_softmax`, `log_probabilities` and `affine_softmax` against plain NumPy in float64."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from calibrant.kernels import affine_softmax, log_probabilities, log_softmax, softmax
+
+# Of the result. float32: exp is known to 2.4e-7, its argument to 6e-8 of distances up to 40. float64: epsilon 2e-16.
+RTOL = {np.dtype(np.float32): 4e-6, np.dtype(np.float64): 2e-14}
+ATOL = {np.dtype(np.float32): 1e-30, np.dtype(np.float64): 1e-300}  # below, an exponential is 0
+
+
+def plain_softmax(a):
+    e = np.exp(a - a.max(1, keepdims=True))
+    return e / e.sum(1, keepdims=True)
+
+
+def close(case):
+    return {"rtol": RTOL[case.scores.dtype], "atol": ATOL[case.scores.dtype]}
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.3, 2.5])
+def test_softmax(case, scale):
+    z = case.log_probabilities.astype(case.scores.dtype) + case.scores.dtype.type(20)
+    p = softmax(z, scale=scale)
+    assert p.dtype == z.dtype
+    assert_allclose(p, plain_softmax(scale * z.astype(np.float64)), **close(case))
+    assert_allclose(p.sum(1, dtype=np.float64), 1, rtol=2e-7 if case.single else 1e-14)  # k roundings, of either sign
+    assert (p[z == -np.inf] == 0).all()
+
+
+def test_softmax_with_scale_zero_is_uniform_over_the_possible_classes():
+    p = softmax(np.array([[3.0, -np.inf, -1.0], [0.0, 1.0, 2.0]]), scale=0.0)
+    assert_allclose(p, [[0.5, 0, 0.5], [1 / 3] * 3], rtol=1e-15)
+
+
+def test_log_softmax(case):
+    z = case.log_probabilities.astype(case.scores.dtype) + case.scores.dtype.type(20)
+    found = log_softmax(z)
+    wide = z.astype(np.float64)
+    expected = wide - wide.max(1, keepdims=True)
+    expected -= np.log(np.exp(expected).sum(1, keepdims=True))
+    assert found.dtype == z.dtype
+    # one rounding of the result, and the log of a sum of exponentials that is known to 1e-6 (1e-14)
+    assert_allclose(found, expected, rtol=RTOL[z.dtype], atol=1e-6 if case.single else 1e-14)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_log_probabilities_with_and_without_floor(dtype):
+    p = np.random.default_rng(0).random((37, 5)).astype(dtype)
+    p[::4, 0] = 0
+    bare = log_probabilities(p, floor=0.0)
+    assert (bare[::4, 0] == -np.inf).all()
+    for floor in (1e-3, 1e-300):  # the second is below what float32 can hold: its log is not
+        found = log_probabilities(p, floor=floor)
+        assert found.dtype == p.dtype
+        expected = np.maximum(np.log(np.maximum(p.astype(np.float64), floor)), np.log(floor))
+        assert_allclose(found, expected, rtol=3e-7 if dtype == np.float32 else 1e-15)
+
+
+@pytest.mark.parametrize("floor", [0.0, 1e-9])
+def test_affine_softmax(case, floor):
+    k = case.shape[1]
+    rng = np.random.default_rng(5)
+    scale, shift = rng.uniform(0.2, 1.5, k), rng.normal(size=k)
+    u = case.log_probabilities
+    if floor:
+        u = np.maximum(u, np.log(floor))
+    found = affine_softmax(case.scores, scale, shift, logits=case.logits, total=case.total, floor=floor)
+    assert found.dtype == case.scores.dtype
+    expected = plain_softmax(scale * u + shift)
+    # as above, and twice that, since scale * u + shift is rounded too
+    assert_allclose(found, expected, rtol=2 * RTOL[found.dtype] * (2 if floor == 0 else 1), atol=ATOL[found.dtype])
+
+
+def test_affine_softmax_of_the_identity_is_the_softmax(small_case):
+    k = small_case.shape[1]
+    found = affine_softmax(
+        small_case.scores, np.ones(k), np.zeros(k), logits=small_case.logits, total=small_case.total, floor=0.0
+    )
+    assert_allclose(found, small_case.probabilities, **close(small_case))
+    assert_array_equal(found == 0, small_case.probabilities < ATOL[found.dtype])

@@ -1,0 +1,114 @@
+"""Write the generated documentation: one page a method from the registry, and real source into marked places.
+
+A place is marked by the comments ``<!-- source: PATH -->`` and ``<!-- end -->``. ``--check`` writes nothing and exits
+1 if a marked place is out of date. The pages under docs/methods/ are not kept in the repository.
+Usage: python tools/make_docs.py [--check] [--methods FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+from calibrant import methods
+from calibrant.registry import Entry
+
+ROOT = Path(__file__).parent.parent
+PLACE = re.compile(r"^( *)<!-- source: (\S+) -->\n.*?^ *<!-- end -->", re.M | re.S)
+KIND_TITLES = {"calibrator": "Calibrators", "measure": "Measures"}
+
+
+def with_sources(text: str) -> str:
+    """Return the text with every marked place filled with the file it names."""
+
+    def filled(match: re.Match[str]) -> str:
+        indent, path = match.groups()
+        code = (ROOT / path).read_text().rstrip()
+        block = f"<!-- source: {path} -->\n```python\n{code}\n```\n<!-- end -->"
+        return textwrap.indent(block, indent, lambda line: bool(line.strip()))
+
+    return PLACE.sub(filled, text)
+
+
+def page(entry: Entry, references: dict[str, str]) -> str:
+    """Return the page of one method."""
+    first, _, rest = entry.doc.partition("\n")
+    parts = [f"# `{entry.name}`", first, textwrap.dedent(rest).strip()]
+    if entry.reference:
+        parts.append(f"Source: {references[entry.reference]}")
+    parts += ["## Options", table(("option", "default"), [(f"`{k}`", f"`{v!r}`") for k, v in entry.options.items()])]
+    if entry.kind == "calibrator":
+        declared = dataclasses.asdict(entry.capabilities)
+        rows = [(name.replace("_", " "), words(value)) for name, value in declared.items() if value != ""]
+        parts += ["## Declared, and verified by the contract tests", table(("ability", ""), rows)]
+        parts += ["## Use", f'```python\nrepair = calibrant.fit(predictions, "{entry.name}")\n```']
+    else:
+        parts += ["## Use", f"```python\ncalibrant.metrics.{entry.name}(predictions)\n```"]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, str]]) -> str:
+    """Return a Markdown table, or a sentence for an empty one."""
+    if not rows:
+        return "None."
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def words(value: object) -> str:
+    """Return yes and no for booleans."""
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def bibliography() -> dict[str, str]:
+    """Return the references by key, as one line each."""
+    found = {}
+    for key, body in re.findall(r"^@\w+\{(\w+), (.*)\}$", (ROOT / "references.bib").read_text(), re.M):
+        fields = dict(re.findall(r"(\w+)=\{((?:[^{}]|\{[^{}]*\})*)\}", body))
+        authors = re.sub(r'\{\\"(\w)\}', r"\1", fields["author"]).split(" and ")
+        who = authors[0].split(",")[0] + (" et al." if len(authors) > 2 else "".join(f" and {a.split(',')[0]}" for a in authors[1:]))
+        where = fields.get("journal") or fields.get("booktitle", "")
+        found[key] = f"{who} ({fields['year']}), *{fields['title']}*, {where}."
+    return found
+
+
+def write_methods(folder: Path) -> None:
+    """Write one page for each registered method, and their index."""
+    folder.mkdir(parents=True, exist_ok=True)
+    references = bibliography()
+    index = ["# Methods and measures"]
+    for kind, title in KIND_TITLES.items():
+        entries = [entry for entry in methods() if entry.kind == kind]
+        rows = [(f"[`{entry.name}`]({entry.name}.md)", entry.summary) for entry in entries]
+        index += [f"## {title}", table(("name", ""), rows)]
+        for entry in entries:
+            (folder / f"{entry.name}.md").write_text(page(entry, references))
+    (folder / "index.md").write_text("\n\n".join(index) + "\n")
+
+
+def main() -> int:
+    """Write the pages; with --check, return 1 if a marked place is out of date."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--methods", type=Path, default=ROOT / "docs" / "methods")
+    options = parser.parse_args()
+    stale = []
+    for path in [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        text = path.read_text()
+        if with_sources(text) != text:
+            stale.append(path.relative_to(ROOT))
+            if not options.check:
+                path.write_text(with_sources(text))
+    if not options.check:
+        write_methods(options.methods)
+    elif stale:
+        print(f"out of date, run make docs: {', '.join(map(str, stale))}")
+    return int(options.check and bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
