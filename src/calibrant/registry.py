@@ -16,6 +16,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeVar
 
 from calibrant.errors import UnknownMethod, require, sentence
@@ -107,8 +108,9 @@ def add(entry: Entry) -> Entry:
     return entry
 
 
+@cache
 def discover(kind: str) -> None:
-    """Import every file of the package in which this kind of method lives."""
+    """Import, once, every file of the package in which this kind of method lives."""
     package = importlib.import_module(_HOMES[kind])
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")

@@ -17,7 +17,7 @@ from calibrant.errors import require
 from calibrant.predictions import Kind, Predictions
 from calibrant.registry import register
 from calibrant.solvers.columns import columns, effective_weights, label_mass, map_columns
-from calibrant.solvers.zeros import check_zero, floor_of
+from calibrant.solvers.zeros import check_zero, floor_of, without_zeros
 
 Floats = NDArray[np.float64]
 
@@ -63,14 +63,15 @@ class HistogramMap(CalibrationMap):
     def __post_init__(self) -> None:
         k = self.record.k
         shapes = self.levels.ndim == 2 and self.edges.shape == (k, self.levels.shape[1] - 1) and len(self.levels) == k
-        require(shapes, "edges and levels", f"have {k} rows, one level more", f"{self.edges.shape}, {self.levels.shape}")
+        got = f"{self.edges.shape}, {self.levels.shape}"
+        require(shapes, "edges and levels", f"have {k} rows and one level more than edges", got)
         require(bool((self.edges[:, 1:] >= self.edges[:, :-1]).all()), "edges", "not fall")
         require(bool(((self.levels >= 0) & (self.levels <= 1)).all()), "levels", "lie in [0, 1]")
         check_zero(self.floor)
 
     def transform(self, predictions: Predictions) -> tuple[Scores, Kind]:
         """Return the probabilities (n, k) in the dtype of the scores."""
-        return map_columns(predictions, self.floor, self._mapped), "probability"
+        return map_columns(without_zeros(predictions, self.floor), self._mapped), "probability"
 
     def _mapped(self, c: int, p: Floats) -> Floats:
         levels: Floats = self.levels[c, np.searchsorted(self.edges[c], p)]
@@ -104,7 +105,7 @@ class HistogramBinning(Calibrator):
     bins : number of bins a class, 2 or more.
     edges : "mass" puts the same weight in every bin, without splitting ties; "width" cuts [0, 1] evenly.
     smoothing : pseudo-rows at the mean score of each bin, labelled as the score says; they keep the log loss finite.
-    zero : what stands for smaller probabilities, in (0, 1). None: half the smallest positive calibration probability.
+    zero : what stands for an exact zero, in (0, 1). None: half the smallest positive calibration probability.
 
     Notes
     -----
@@ -128,7 +129,7 @@ class HistogramBinning(Calibrator):
         floor, weights = floor_of(predictions, self.zero), effective_weights(predictions)
         edges, levels = np.empty((predictions.k, self.bins - 1)), np.empty((predictions.k, self.bins))
         even = np.arange(1, self.bins) / self.bins
-        for c, p in columns(predictions.probabilities, floor):
+        for c, p in columns(without_zeros(predictions, floor).probabilities):
             edges[c] = _mass_edges(p, weights, self.bins) if self.edges == "mass" else even
             levels[c] = _levels(p, label_mass(predictions, c), weights, edges[c], self.smoothing)
         return HistogramMap(edges=edges, levels=levels, floor=floor, record=self.fit_record(predictions))

@@ -18,7 +18,7 @@ from calibrant.errors import require
 from calibrant.predictions import Kind, Predictions
 from calibrant.registry import register
 from calibrant.solvers.columns import columns, effective_weights, label_mass, map_columns
-from calibrant.solvers.zeros import check_zero, floor_of
+from calibrant.solvers.zeros import check_zero, floor_of, without_zeros
 
 Floats = NDArray[np.float64]
 
@@ -71,17 +71,20 @@ class IsotonicMap(CalibrationMap):
         rising = offsets[0] == 0 and bool((np.diff(offsets) > 0).all())
         require(rising, "offsets", "rise from 0, one knot a class at least")
         shapes = self.centres.shape == self.levels.shape == (int(offsets[-1]),)
-        require(shapes, "centres and levels", f"have shape ({offsets[-1]},)", f"{self.centres.shape}, {self.levels.shape}")
-        require(bool(np.isfinite(self.centres).all() and np.isfinite(self.levels).all()), "centres and levels", "be finite")
+        got = f"{self.centres.shape}, {self.levels.shape}"
+        require(shapes, "centres and levels", f"have shape ({offsets[-1]},)", got)
+        finite = bool(np.isfinite(self.centres).all() and np.isfinite(self.levels).all())
+        require(finite, "centres and levels", "be finite")
         check_zero(self.floor)
 
     def transform(self, predictions: Predictions) -> tuple[Scores, Kind]:
         """Return the probabilities (n, k) in the dtype of the scores."""
-        return map_columns(predictions, self.floor, self._mapped), "probability"
+        return map_columns(without_zeros(predictions, self.floor), self._mapped), "probability"
 
     def _mapped(self, c: int, p: Floats) -> Floats:
         knots = slice(self.offsets[c], self.offsets[c + 1])
-        return scipy.special.expit(np.interp(_log_odds(p), self.centres[knots], self.levels[knots]))
+        levels: Floats = scipy.special.expit(np.interp(_log_odds(p), self.centres[knots], self.levels[knots]))
+        return levels
 
     @property
     def n_parameters(self) -> int:
@@ -108,14 +111,15 @@ class IsotonicCalibration(Calibrator):
     Parameters
     ----------
     smoothing : pseudo-rows at the mean score of each block, labelled as the score says; they keep the log loss finite.
-    zero : what stands for smaller probabilities, in (0, 1). None: half the smallest positive calibration probability.
+    zero : what stands for an exact zero, in (0, 1). None: half the smallest positive calibration probability.
 
     Notes
     -----
     Ties are pooled before the fit. Blocks are joined from mean log-odds to mean log-odds by straight lines in log-odds:
     on 78 problems from 40 sources this gave a mean log loss of 0.437, against 0.482 for lines in p and 0.558 for steps
     (identity 0.736). The map is monotone within a class, but rescaling may change the predicted class. A class without
-    calibration rows keeps its column: one block, of value m s / (n + m). Smoothing counts against Kish's effective rows.
+    calibration rows keeps its column: one block, of value m s / (n + m). The smoothing counts against Kish's effective
+    number of rows.
     """
 
     smoothing: float = 1.0
@@ -131,7 +135,7 @@ class IsotonicCalibration(Calibrator):
         weights = effective_weights(predictions)
         knots = [
             _knots(p, label_mass(predictions, c), weights, self.smoothing)
-            for c, p in columns(predictions.probabilities, floor)
+            for c, p in columns(without_zeros(predictions, floor).probabilities)
         ]
         offsets = np.cumsum([0, *(len(centre) for centre, _ in knots)])
         centres, levels = (np.concatenate(column) for column in zip(*knots, strict=True))

@@ -19,9 +19,9 @@ from calibrant.registry import register
 from calibrant.solvers.columns import normalized
 from calibrant.solvers.logistic import Logistic, LogisticMinimum, minimise_each
 from calibrant.solvers.odds import label_odds
-from calibrant.solvers.rows import FitRows
+from calibrant.solvers.rows import FLOOR, FitRows
 from calibrant.solvers.temperature import inverse_temperature
-from calibrant.solvers.zeros import check_zero
+from calibrant.solvers.zeros import check_zero, floor_of, without_zeros
 
 Floats = NDArray[np.float64]
 
@@ -49,7 +49,7 @@ def _best_pairs(rows: FitRows, pseudo_rows: float | None) -> LogisticMinimum:
 
 def _sums(rows: FitRows, pairs: Floats) -> kernels.LogisticSums:
     return kernels.logistic_pass(
-        rows.scores, pairs[0], pairs[1], logits=rows.logits, total=rows.total, weights=rows.weights, floor=rows.floor
+        rows.scores, pairs[0], pairs[1], logits=rows.logits, total=rows.total, weights=rows.weights, floor=FLOOR
     )
 
 
@@ -64,13 +64,15 @@ def _platt_targets(rows: FitRows) -> Floats:
     nothing = np.zeros((2, rows.k))
     everywhere = np.stack([2 * _sums(rows, nothing).moment, np.ones(rows.k)])  # sigma is 1/2 everywhere at (0, 0)
     positive, negative = rows.effective * inside[1], rows.effective * (1 - inside[1])
-    high, low = (positive + 1) / (positive + 2), 1 / (negative + 2)
-    return high * inside + low * (everywhere - inside)
+    high: Floats = (positive + 1) / (positive + 2)
+    low: Floats = 1 / (negative + 2)
+    targets: Floats = high * inside + low * (everywhere - inside)
+    return targets
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PlattMap(CalibrationMap):
-    """sigma(slope * s + intercept), rows divided by their sums; ``slope`` and ``intercept`` (k,)."""
+    """sigma(slope * s + intercept), rows divided by their sums; ``slope``, ``intercept`` (k,)."""
 
     slope: Floats
     intercept: Floats
@@ -86,15 +88,12 @@ class PlattMap(CalibrationMap):
 
     def transform(self, predictions: Predictions) -> tuple[Scores, Kind]:
         """Return the probabilities (n, k) in the dtype of the scores."""
+        batch = without_zeros(predictions, self.floor)
+        total = batch.summary.total
         out = kernels.logistic_apply(
-            predictions.scores,
-            self.slope,
-            self.intercept,
-            logits=predictions.logits,
-            total=predictions.summary.total,
-            floor=self.floor,
+            batch.scores, self.slope, self.intercept, logits=batch.logits, total=total, floor=FLOOR
         )
-        return normalized(out, out.sum(1, dtype=np.float64), predictions), "probability"
+        return normalized(out, out.sum(1, dtype=np.float64), batch), "probability"
 
     @property
     def n_parameters(self) -> int:
@@ -124,7 +123,7 @@ class PlattScaling(Calibrator):
     ----------
     prior : pseudo-rows per class, labelled as the temperature map of the same rows says. None: Platt's own smoothed
         targets in their place, (N+ + 1) / (N+ + 2) and 1 / (N- + 2); these ruin confident scores on few rows.
-    zero : what stands for smaller p and smaller 1 - p, in (0, 1). None: half the smallest positive calibration score.
+    zero : what stands for an exact zero, in (0, 1). None: half the smallest positive calibration probability.
 
     Notes
     -----
@@ -143,8 +142,9 @@ class PlattScaling(Calibrator):
 
     def learn(self, predictions: Predictions) -> PlattMap:
         """Return the map of the best sigmoids."""
-        rows = FitRows.of(predictions, self.zero)
+        floor = floor_of(predictions, self.zero)
+        rows = FitRows.of(without_zeros(predictions, floor))
         found = _best_pairs(rows, None if self.prior is None else self.prior * rows.k)
         message = "" if found.converged else f"{found.decrease:.1e} nats of predicted decrease left"
         record = self.fit_record(predictions, converged=found.converged, iterations=found.calls, message=message)
-        return PlattMap(slope=found.x[0], intercept=found.x[1], floor=rows.floor, record=record)
+        return PlattMap(slope=found.x[0], intercept=found.x[1], floor=floor, record=record)

@@ -15,14 +15,14 @@ from calibrant.calibrators.base import CalibrationMap, Calibrator, Scores
 from calibrant.errors import require
 from calibrant.predictions import Kind, Predictions
 from calibrant.registry import register
-from calibrant.solvers.rows import FitRows
+from calibrant.solvers.rows import FLOOR, FitRows
 from calibrant.solvers.temperature import inverse_temperature
-from calibrant.solvers.zeros import check_zero, finite_logits
+from calibrant.solvers.zeros import check_zero, floor_of, without_zeros
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TemperatureMap(CalibrationMap):
-    """Multiply the logits by ``beta`` = 1/T > 0; ``floor`` stands for probabilities below it and for logits of -inf."""
+    """Multiply the logits by ``beta`` = 1/T > 0; ``floor`` stands for exact zeros."""
 
     beta: float
     floor: float
@@ -38,11 +38,11 @@ class TemperatureMap(CalibrationMap):
 
     def transform(self, predictions: Predictions) -> tuple[Scores, Kind]:
         """Return beta z for logits, softmax(beta log p) for probabilities, in the dtype of the scores (n, k)."""
-        scores, total = predictions.scores, predictions.summary.total
+        scores = without_zeros(predictions, self.floor).scores
         if predictions.logits:
-            return finite_logits(scores, total, self.floor) * scores.dtype.type(self.beta), "logit"
+            return scores * scores.dtype.type(self.beta), "logit"
         scale, shift = np.full(predictions.k, self.beta), np.zeros(predictions.k)
-        return kernels.affine_softmax(scores, scale, shift, logits=False, total=total, floor=self.floor), "probability"
+        return kernels.affine_softmax(scores, scale, shift, logits=False, floor=FLOOR), "probability"
 
     @property
     def n_parameters(self) -> int:
@@ -68,8 +68,8 @@ class TemperatureMap(CalibrationMap):
 class TemperatureScaling(Calibrator):
     """Divide all logits by one temperature, fitted by log loss.
 
-    q = softmax(z / T). The exact maximum likelihood wherever that is finite and positive, to 1e-9 in log loss. Choose it
-    first: it is hard to over-fit and keeps the predicted class. It cannot repair a bias between classes.
+    q = softmax(z / T). The exact maximum likelihood wherever that is finite and positive, to 1e-9 in log loss. Choose
+    it first: it is hard to over-fit and keeps the predicted class. It cannot repair a bias between classes.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class TemperatureScaling(Calibrator):
     Notes
     -----
     A prior weighs itself against Kish's effective number of rows, so that scaling all weights changes nothing; where it
-    acts, a weight of 2 is not a row seen twice. Probabilities below ``zero`` count as ``zero``; finite logits are kept.
+    acts, a weight of 2 is not a row seen twice.
     """
 
     prior: float | None = None
@@ -94,8 +94,8 @@ class TemperatureScaling(Calibrator):
 
     def learn(self, predictions: Predictions) -> TemperatureMap:
         """Return the map of the best temperature; `solvers.temperature` has the mathematics."""
-        rows = FitRows.of(predictions, self.zero)
-        found = inverse_temperature(rows, self.prior)
+        floor = floor_of(predictions, self.zero)
+        found = inverse_temperature(FitRows.of(without_zeros(predictions, floor)), self.prior)
         message = "pulled to T = 1 by the prior" if found.pulled else ""
         record = self.fit_record(predictions, converged=found.converged, iterations=found.passes, message=message)
-        return TemperatureMap(beta=found.beta, floor=rows.floor, record=record)
+        return TemperatureMap(beta=found.beta, floor=floor, record=record)

@@ -1,7 +1,7 @@
 """A slope and an intercept for the log-probability of each class: repairs classes that are wrong in their own way.
 
 Formula: q = softmax(w * u + b), u = log p, the minimum of the log loss plus a prior of m pseudo-rows labelled as the
-temperature map says. Sources: Guo et al. 2017 (vector scaling); Kull et al. 2019 (log-probabilities); the prior is ours.
+temperature map says. Sources: Guo et al. 2017; Kull et al. 2019 for log-probabilities; the prior is ours.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from calibrant.errors import require
 from calibrant.predictions import Kind, Predictions
 from calibrant.registry import register
 from calibrant.solvers.quasi_newton import Blocks, PairsMinimum, minimise_pairs
-from calibrant.solvers.rows import FitRows
+from calibrant.solvers.rows import FLOOR, FitRows
 from calibrant.solvers.temperature import inverse_temperature
-from calibrant.solvers.zeros import check_zero
+from calibrant.solvers.zeros import check_zero, floor_of, without_zeros
 
 Floats = NDArray[np.float64]
 _BLOCK = 1 << 18  # entries of the temporaries of a mapped batch
@@ -44,24 +44,24 @@ def _best_pairs(rows: FitRows, pseudo_rows: float) -> PairsMinimum:
 
 def _sums(rows: FitRows, pairs: Floats) -> kernels.AffineSums:
     return kernels.affine_pass(
-        rows.scores, pairs[0], pairs[1], logits=rows.logits, total=rows.total, weights=rows.weights, floor=rows.floor
+        rows.scores, pairs[0], pairs[1], logits=rows.logits, total=rows.total, weights=rows.weights, floor=FLOOR
     )
 
 
-def _affine_logits(logits: Scores, total: Floats, scale: Floats, shift: Floats, floor: float) -> Scores:
-    """Return scale * max(z - total, log floor) + shift, (n, k) in the dtype of the logits."""
+def _affine_logits(logits: Scores, total: Floats, scale: Floats, shift: Floats) -> Scores:
+    """Return scale * u + shift (n, k) in the dtype of the logits."""
     out = np.empty_like(logits)
     step = max(1, _BLOCK // logits.shape[1])
     for start in range(0, len(logits), step):
         rows = slice(start, start + step)
-        u = np.maximum(logits[rows] - total[rows, None], math.log(floor))  # (block, k)
+        u = np.maximum(logits[rows] - total[rows, None], math.log(FLOOR))  # (block, k)
         out[rows] = u * scale + shift
     return out
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class VectorMap(CalibrationMap):
-    """softmax(scale * u + shift) with u = max(log p, log floor); ``scale`` and ``shift`` (k,), shift summing to 0."""
+    """softmax(scale * u + shift), u = log p; ``scale`` and ``shift`` (k,), shift summing to 0."""
 
     scale: Floats
     shift: Floats
@@ -76,11 +76,10 @@ class VectorMap(CalibrationMap):
 
     def transform(self, predictions: Predictions) -> tuple[Scores, Kind]:
         """Return scale * u + shift for logits, its softmax for probabilities, in the dtype of the scores (n, k)."""
-        scores, total = predictions.scores, predictions.summary.total
-        if predictions.logits:
-            return _affine_logits(scores, total, self.scale, self.shift, self.floor), "logit"
-        out = kernels.affine_softmax(scores, self.scale, self.shift, logits=False, total=total, floor=self.floor)
-        return out, "probability"
+        batch = without_zeros(predictions, self.floor)
+        if batch.logits:
+            return _affine_logits(batch.scores, batch.summary.total, self.scale, self.shift), "logit"
+        return kernels.affine_softmax(batch.scores, self.scale, self.shift, logits=False, floor=FLOOR), "probability"
 
     @property
     def n_parameters(self) -> int:
@@ -106,14 +105,14 @@ class VectorMap(CalibrationMap):
 class VectorScaling(Calibrator):
     """Give each class its own slope and intercept on log-probabilities, fitted by log loss.
 
-    q = softmax(w * u + b), u = log p. Choose it where classes differ in bias or sharpness and there are some twenty rows
-    a class. With two classes it is beta calibration.
+    q = softmax(w * u + b), u = log p. Choose it where classes differ in bias or sharpness and there are some twenty
+    rows a class. With two classes it is beta calibration.
 
     Parameters
     ----------
     prior : pseudo-rows per class, labelled as the temperature map of the same rows says; they hold the map near that
         one where rows are few, separable or lack a class, and cost under 1e-4 nats from some 500 rows a class on.
-    zero : what stands for smaller probabilities, in (0, 1). None: half the smallest positive calibration probability.
+    zero : what stands for an exact zero, in (0, 1). None: half the smallest positive calibration probability.
 
     Notes
     -----
@@ -131,9 +130,10 @@ class VectorScaling(Calibrator):
 
     def learn(self, predictions: Predictions) -> VectorMap:
         """Return the map of the best slopes and intercepts."""
-        rows = FitRows.of(predictions, self.zero)
+        floor = floor_of(predictions, self.zero)
+        rows = FitRows.of(without_zeros(predictions, floor))
         found = _best_pairs(rows, self.prior * rows.k)
         scale, shift = found.x[0], found.x[1] - found.x[1].mean()
         message = "" if found.converged else f"{found.decrease:.1e} nats of predicted decrease left"
         record = self.fit_record(predictions, converged=found.converged, iterations=found.calls, message=message)
-        return VectorMap(scale=scale, shift=shift, floor=rows.floor, record=record)
+        return VectorMap(scale=scale, shift=shift, floor=floor, record=record)

@@ -126,9 +126,9 @@ def _measures(evaluation: Evaluation, after: Evaluation | None = None) -> Iterab
     """Yield the table of measures, and beneath it the notes on them."""
     share = f"{100 * evaluation.level:g}%"
     known = any(estimate.null is not None for estimate in evaluation.measures)
-    table = _table("measure", "value", *((f"{share} interval", "if calibrated", f"{share} band") if known else ()))
+    table = _table("measure", "value", *((f"{share} interval", "if perfect", f"{share} band") if known else ()))
     if after is not None:
-        table.add_column("after repair", justify="right")
+        table.add_column("repaired", justify="right")
     for estimate in evaluation.measures:
         cells = [estimate.spec, _number(estimate.value)]
         cells += [_span(estimate.low, estimate.high), _number(estimate.null)] if known else []
@@ -147,9 +147,9 @@ def _methods(comparison: Comparison) -> Iterable[Part]:
     yield table
     for method in comparison.methods:
         if method.declined:
-            yield Text(one_line(f"{method.name} declined: {method.declined}"))
-        for note in method.notes:
-            yield Text(one_line(f"{method.name}: {note}"))
+            yield _plain(f"{method.name} declined: {method.declined}", "dim")
+        for note in method.notes:  # a note names its method, without the options
+            yield _plain(f"{method.name}: {note.removeprefix(method.name.partition('(')[0]).lstrip()}", "dim")
 
 
 def _entry(one: Entry) -> Iterable[Part]:
@@ -188,7 +188,7 @@ def _table(*headers: str, left: int = 1) -> Table:
 
 
 def _span(low: float | None, high: float | None) -> str:
-    return "–" if low is None or high is None else f"{_number(low)} to {_number(high)}"
+    return "–" if low is None or high is None else f"{low:.3g} to {high:.3g}"
 
 
 def _notes(estimates: Sequence[Estimate]) -> Iterable[Part]:
@@ -198,4 +198,4 @@ def _notes(estimates: Sequence[Estimate]) -> Iterable[Part]:
         for note in estimate.notes:
             about.setdefault(note, []).append(estimate.spec)
     for note, names in about.items():
-        yield Text(one_line(f"{'all' if len(names) == len(estimates) else ', '.join(names)}: {note}"), style="dim")
+        yield _plain(f"{'all' if len(names) == len(estimates) else ', '.join(names)}: {note}", "dim")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import numpy as np
-
 from calibrant.errors import require
 from calibrant.predictions import Predictions
+from calibrant.scoring.base import label_column
+from calibrant.statistics import Moments
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +29,9 @@ class DataSummary:
     @classmethod
     def of(cls, batch: Predictions) -> DataSummary:
         """Return the summary of one labelled batch."""
-        weights, summary = batch.row_weights, batch.summary
-        mass = float(weights.sum())
+        summary = batch.summary
+        said = Moments.of(summary.confidence, batch.weights)
+        right = Moments.of(label_column(summary.correct), batch.weights)
         return cls(
             n=len(batch),
             k=batch.k,
@@ -39,9 +40,9 @@ class DataSummary:
             labels="soft" if batch.soft else "hard",
             weighted=batch.weights is not None,
             features=0 if batch.features is None else int(batch.features.shape[1]),
-            mass=mass,
-            mean_confidence=float(weights @ summary.confidence) / mass,
-            accuracy=float(weights @ np.asarray(summary.correct)) / mass,
+            mass=said.weight,
+            mean_confidence=said.mean,
+            accuracy=right.mean,
         )
 
     def merge(self, other: DataSummary) -> DataSummary:

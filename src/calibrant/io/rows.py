@@ -62,8 +62,8 @@ class RowsWhere:
         if number is None:
             got, way_out = repr(self.value), f"{self.column!r} holds {marks.dtype} values"
             raise DataError(sentence("rows", "name a value that the column can hold", got, way_out=way_out))
-        if marks.dtype.kind == "f":  # in the precision of the file: 0.1 finds the float32 0.1
-            number = marks.dtype.type(float(self.value))
+        if marks.dtype.kind == "f":  # numpy compares in the precision of the file: 0.1 finds the float32 0.1
+            number = float(self.value)
         return np.asarray(marks == number)
 
     def _among_text(self, cells: list[str]) -> NDArray[np.bool_]:

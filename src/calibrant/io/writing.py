@@ -154,7 +154,7 @@ def _archive(path: str | os.PathLike[str]) -> Iterator[tuple[Path, zipfile.ZipFi
     beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         try:
-            with target.open("wb") as file, zipfile.ZipFile(file, "w") as archive:
+            with beside.open("xb") as file, zipfile.ZipFile(file, "w") as archive:
                 yield target, archive
             beside.replace(target)
         except BaseException:

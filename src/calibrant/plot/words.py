@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
@@ -27,6 +28,12 @@ def figure(value: float | None, places: int | None = None, *, sign: bool = False
     if not any(digit in text for digit in "123456789"):
         text = text.lstrip("+-")
     return text.replace("-", MINUS)
+
+
+def common_places(values: Iterable[float | None], digits: int = 3) -> int:
+    """Return the decimals that show ``digits`` significant digits of the largest of some numbers."""
+    known = [abs(v) for v in values if v is not None and math.isfinite(v)]
+    return decimals(max(known, default=0.0), digits)
 
 
 def percent(value: float, digits: int = 1) -> str:

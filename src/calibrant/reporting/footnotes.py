@@ -14,7 +14,8 @@ class Footnotes:
     def numbers(self, texts: Iterable[str]) -> list[int]:
         """Return the numbers of the sentences, new ones added at the end."""
         found: list[int] = []
-        for text in texts:
+        for sentence in texts:
+            text = sentence[:1].upper() + sentence[1:]
             if text not in self.texts:
                 self.texts.append(text)
             number = self.texts.index(text) + 1

@@ -11,10 +11,13 @@ from calibrant import registry
 from calibrant.errors import UnknownMethod
 from calibrant.estimate import Estimate
 from calibrant.plot.svg import Span, draw_span
-from calibrant.plot.words import NOTHING, decimals, figure
+from calibrant.plot.words import NOTHING, common_places, figure
 from calibrant.reporting.footnotes import Footnotes
 from calibrant.reporting.record import Report
 
+_OUTSIDE = (
+    "the value lies outside its interval: noise raises it, and the interval is about the population, without that noise"
+)
 _INFINITE = "∞: at least one row gave probability zero to what happened; one such row makes the mean infinite"
 
 
@@ -42,22 +45,38 @@ def definitions(report: Report) -> list[dict[str, str]]:
 
 
 def _row(before: Estimate, after: Estimate | None, notes: Footnotes) -> dict[str, Any]:
-    said = (*before.notes, *(() if after is None else after.notes))
-    infinite = math.isinf(before.value) or (after is not None and math.isinf(after.value))
-    places = decimals(before.value if math.isfinite(before.value) else 0.0)
     return {
         "title": measure_title(before),
         "spec": before.spec,
-        "value": figure(before.value, places),
-        "interval": _between(before.low, before.high, places),
-        "null": figure(before.null, places),
-        "band": _between(before.null_low, before.null_high, places),
-        "evidence": evidence(before),
+        "notes": notes.numbers(before.notes),
+        "value": _cell(before, notes),
+        "null": _null(before),
         "picture": Markup(_picture(before, after)),
-        "after": None if after is None else figure(after.value, places),
-        "after_interval": "" if after is None else _between(after.low, after.high, places),
-        "after_evidence": "" if after is None else evidence(after),
-        "notes": notes.numbers([*said, *([_INFINITE] if infinite else [])]),
+        "after": None if after is None else {**_cell(after, notes), "notes": notes.numbers(after.notes)},
+    }
+
+
+def _cell(estimate: Estimate, notes: Footnotes) -> dict[str, Any]:
+    """Return the value, its interval and what it is evidence of."""
+    places = common_places([estimate.value, estimate.low, estimate.high])
+    low, high = estimate.low, estimate.high
+    marks = [_INFINITE] if math.isinf(estimate.value) else []
+    if low is not None and high is not None and not low <= estimate.value <= high:
+        marks.append(_OUTSIDE)
+    return {
+        "value": figure(estimate.value, places),
+        "interval": _between(low, high, places),
+        "evidence": evidence(estimate),
+        "marks": notes.numbers(marks),
+    }
+
+
+def _null(estimate: Estimate) -> dict[str, str]:
+    """Return the level of a calibrated model and its band."""
+    places = common_places([estimate.null, estimate.null_low, estimate.null_high])
+    return {
+        "value": figure(estimate.null, places),
+        "interval": _between(estimate.null_low, estimate.null_high, places),
     }
 
 
@@ -93,8 +112,8 @@ def _between(low: float | None, high: float | None, places: int) -> str:
 def _summary(estimate: Estimate) -> tuple[str, str]:
     """Return the words before and after the colon of the first line of a measure's documentation."""
     try:
-        summary = registry.lookup("measure", estimate.name).summary.replace("`", "")
+        summary = registry.lookup("measure", estimate.name).summary
     except UnknownMethod:  # a measure that was passed as an object and is not registered
         return estimate.name.replace("_", " "), ""
     title, _, meaning = summary.partition(": ")
-    return title, meaning[:1].upper() + meaning[1:]
+    return title, (meaning[:1].upper() + meaning[1:]).replace("`", "")

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from calibrant.evaluation import Comparison, MethodResult
 from calibrant.plot.svg import Span, draw_span
 from calibrant.plot.svg.span import limits
-from calibrant.plot.words import decimals, figure, percent
+from calibrant.plot.words import common_places, decimals, figure, percent
 from calibrant.reporting.footnotes import Footnotes
 
 _INFINITE = "∞: at least one row got probability zero for what happened; one such row makes the mean infinite"
@@ -21,28 +21,26 @@ def table(comparison: Comparison) -> dict[str, Any]:
     notes = Footnotes()
     spans = {m.name: Span(value=m.gain, low=m.gain_low, high=m.gain_high, tick=0.0) for m in comparison.shown}
     axis = _axis(list(spans.values()))
-    rows = [_row(m, m.name == comparison.recommended, spans[m.name], axis, notes) for m in comparison.shown]
+    places = {name: common_places(getattr(m, name) for m in comparison.shown) for name in ("log_loss", "brier", "ece")}
+    rows = []
+    for method in comparison.shown:
+        picture = draw_span(spans[method.name], f"Gain of {method.name} with its interval; the tick is no gain", axis)
+        losses = {name: figure(getattr(method, name), decimal) for name, decimal in places.items()}
+        chosen = {"recommended": method.name == comparison.recommended, "picture": Markup(picture)}
+        rows.append({**_row(method, notes), **losses, **chosen})
     declined = [{"name": m.name, "declined": m.declined} for m in comparison.methods if m.declined]
     return {"rows": rows, "declined": declined, "notes": notes.texts}
 
 
-def _row(
-    method: MethodResult, recommended: bool, span: Span, axis: tuple[float, float], notes: Footnotes
-) -> dict[str, Any]:
+def _row(method: MethodResult, notes: Footnotes) -> dict[str, Any]:
     known = math.isfinite(method.gain_se) and method.gain_se > 0
     places = decimals(method.gain_se, 2) if known else 4
     infinite = math.isinf(method.log_loss)
     identity = method.parameters == 0 and method.gain == 0
     return {
         "name": method.name,
-        "summary": method.summary,
-        "recommended": recommended,
-        "log_loss": figure(method.log_loss),
         "gain": "" if identity else figure(method.gain, places, sign=True),
         "gain_se": figure(method.gain_se, places) if known else "",
-        "picture": Markup(draw_span(span, f"Gain of {method.name} with its interval; the tick is no gain", axis)),
-        "brier": figure(method.brier),
-        "ece": figure(method.ece),
         "accuracy": percent(method.accuracy),
         "parameters": f"{method.parameters:,}",
         "seconds": "< 0.01" if method.seconds < 0.01 else figure(method.seconds, 2),

@@ -18,7 +18,7 @@ def view(report: Report) -> dict[str, Any]:
         "verdict": report.evaluation.verdict,
         "repaired": report.repaired,
         "reason": report.comparison.reason,
-        "verdict_after": report.after.verdict,
+        "verdict_after": report.after.verdict[:1].lower() + report.after.verdict[1:],
         "recommended": report.comparison.recommended,
         "steps": advice.steps(report),
         "figures": figures.key_figures(report),

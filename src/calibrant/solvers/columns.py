@@ -18,27 +18,28 @@ Scores = NDArray[np.floating]
 _BLOCK = 1 << 21  # entries of the transposed copy: 16 MB
 
 
-def columns(probabilities: Scores, floor: float) -> Iterator[tuple[int, Floats]]:
+def columns(probabilities: Scores) -> Iterator[tuple[int, Floats]]:
     """Yield each class with its probabilities (n,), contiguous float64, strictly between 0 and 1.
 
-    Those below ``floor`` count as ``floor``, and 1 counts as the number of their dtype just below it.
+    0 and 1 count as the numbers of their dtype next to them.
     """
     n, k = probabilities.shape
     width = max(1, _BLOCK // n)
-    ceiling = 1 - np.finfo(probabilities.dtype).epsneg
+    dtype = np.finfo(probabilities.dtype)
+    low, high = float(dtype.smallest_subnormal), 1 - float(dtype.epsneg)
     for first in range(0, k, width):
         block = np.array(probabilities[:, first : first + width].T, dtype=np.float64, order="C")  # (width, n), a copy
-        yield from enumerate(np.clip(block, floor, ceiling, out=block), first)
+        yield from enumerate(np.clip(block, low, high, out=block), first)
 
 
-def map_columns(predictions: Predictions, floor: float, mapped: Callable[[int, Floats], Floats]) -> Scores:
+def map_columns(predictions: Predictions, mapped: Callable[[int, Floats], Floats]) -> Scores:
     """Return the rows (n, k) of ``mapped(class, column)``, each divided by its sum, in the dtype of the scores."""
     probabilities = predictions.probabilities
     n, k = probabilities.shape
     out, sums = np.empty_like(probabilities), np.zeros(n)
     width = max(1, _BLOCK // n)
     buffer = np.empty((min(width, k), n))
-    for c, column in columns(probabilities, floor):
+    for c, column in columns(probabilities):
         buffer[c % width] = mapped(c, column)
         sums += buffer[c % width]
         if c % width == width - 1 or c == k - 1:
@@ -59,12 +60,12 @@ def normalized(values: Scores, sums: Floats, fallback: Predictions) -> Scores:
 def effective_weights(predictions: Predictions) -> Floats:
     """Return the weights (n,) scaled to sum to the effective number of rows, the unit of pseudo-rows."""
     weights = predictions.row_weights
-    return weights * (predictions.effective_rows / weights.sum())
+    return weights * float(predictions.effective_rows / weights.sum())
 
 
 def label_mass(predictions: Predictions, c: int) -> Floats:
     """Return the label mass of class ``c`` in each row (n,): 0 or 1 for hard labels."""
     if predictions.soft:
-        assert predictions.labels is not None  # noqa: S101 - soft labels are labels
-        return np.ascontiguousarray(predictions.labels[:, c])
+        assert predictions.labels is not None
+        return np.ascontiguousarray(predictions.labels[:, c], dtype=np.float64)
     return (predictions.hard_labels == c).astype(np.float64)

@@ -1,6 +1,6 @@
 """Log-odds s = log p - log(1 - p) of the labels' classes, exact where p is so near 1 that 1 - p would be rounding.
 
-From logits, 1 - p of the top class is the sum of the other classes; p and 1 - p are floored alike, as in the kernels.
+From logits, 1 - p of the top class is the sum of the other classes; p and 1 - p are floored as in the kernels.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrant.solvers.rows import FitRows
+from calibrant.solvers.rows import FLOOR, FitRows
 
 Floats = NDArray[np.float64]
 
@@ -16,15 +16,15 @@ Floats = NDArray[np.float64]
 def label_odds(rows: FitRows) -> Floats:
     """Return the log-odds of each class summed over its label mass, sum_i w_i q_ic s_ic (k,)."""
     rest = _rest_of_top(rows)
-    if rows.labels.ndim == 1:
+    if rows.labels is not None:
         p = rows.picked_probabilities(rows.labels)
         others = np.where(rows.labels == rows.top, rest, 1 - p)
-        return np.bincount(rows.labels, rows.weights * _log_odds(p, others, rows.floor), rows.k)
+        return rows.by_label(_log_odds(p, others))
     total = np.zeros(rows.k)
-    for block, p in rows.probability_blocks():
+    for (block, p), (_, soft) in zip(rows.probability_blocks(), rows.soft_blocks(), strict=True):
         others = 1 - p  # (block, k)
         np.put_along_axis(others, rows.top[block, None].astype(np.int64), rest[block, None], axis=1)
-        total += rows.weights[block] @ (rows.labels[block] * _log_odds(p, others, rows.floor))
+        total += rows.weights[block] @ (soft * _log_odds(p, others))
     return total
 
 
@@ -39,5 +39,5 @@ def _rest_of_top(rows: FitRows) -> Floats:
     return rest
 
 
-def _log_odds(p: Floats, others: Floats, floor: float) -> Floats:
-    return np.log(np.maximum(p, floor)) - np.log(np.maximum(others, floor))
+def _log_odds(p: Floats, others: Floats) -> Floats:
+    return np.log(np.maximum(p, FLOOR)) - np.log(np.maximum(others, FLOOR))

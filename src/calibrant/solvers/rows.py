@@ -1,7 +1,7 @@
-"""The calibration rows as the convex fits see them: log-probabilities with a floor, labels, weights that sum to 1.
+"""The calibration rows as the convex fits see them: log-probabilities, labels, weights that sum to 1.
 
-Class-wise fits work on u = max(log p, log floor), never on raw logits: a constant added to a row of logits changes
-nothing, and logits and their softmax agree. Every fit needs the labels only through a few sums, made here.
+Class-wise fits work on u = log p, never on raw logits: a constant added to a row of logits changes nothing, and logits
+and their softmax agree. Every fit needs the labels only through a few sums, made here.
 """
 
 from __future__ import annotations
@@ -13,11 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrant.predictions import Predictions
-from calibrant.solvers.zeros import finite_logits, floor_of
+from calibrant.solvers.zeros import TINY
 
 Floats = NDArray[np.float64]
 Scores = NDArray[np.floating]
 
+# The kernels' floor: positive probabilities are never raised, only what underflows, as in the softmax of logits.
+FLOOR = TINY
+# Rounding of single precision averages out over many entries; fewer are widened, so that solvers meet smooth functions.
+_WIDENED = 1 << 20
 _BLOCK = 1 << 18  # entries of the float64 temporaries that soft labels need: 2 MB each
 
 
@@ -27,34 +31,31 @@ class FitRows:
 
     Attributes
     ----------
-    scores : (n, k), probabilities or ``logits``; ``total`` (n,) is the log-sum-exp of the logits.
-    floor : the smallest probability that a class has in the fit.
-    labels : (n,) classes or (n, k) soft labels; ``top`` (n,) the class of the largest score.
+    scores : (n, k), positive probabilities or finite ``logits``; ``total`` (n,) is the log-sum-exp of the logits.
+    labels : (n,) classes, or None; ``soft`` : (n, k) soft labels, or None. ``top`` (n,) the class of the largest score.
     weights : (n,), summing to 1. ``effective`` : Kish's effective number of rows.
     """
 
     scores: Scores
     logits: bool
     total: Floats
-    floor: float
-    labels: NDArray[np.int64] | Floats
+    labels: NDArray[np.int64] | None
+    soft: Floats | None
     top: NDArray[np.int32]
     weights: Floats
     effective: float
 
     @classmethod
-    def of(cls, predictions: Predictions, zero: float | None) -> FitRows:
-        """Return the rows of a labelled batch, with the exact zeros replaced by ``zero`` (see `floor_of`)."""
-        floor, summary = floor_of(predictions, zero), predictions.summary
-        weights = predictions.row_weights
-        assert predictions.labels is not None  # noqa: S101 - `Calibrator.fit` has refused such a batch
+    def of(cls, predictions: Predictions) -> FitRows:
+        """Return the rows of a labelled batch without exact zeros (see `without_zeros`)."""
+        weights, scores = predictions.row_weights, predictions.scores
         return cls(
-            scores=predictions.scores,
+            scores=scores.astype(np.float64) if scores.size <= _WIDENED else scores,
             logits=predictions.logits,
-            total=summary.total,
-            floor=floor,
-            labels=predictions.labels,
-            top=summary.top,
+            total=predictions.summary.total,
+            labels=None if predictions.soft else predictions.hard_labels,
+            soft=predictions.labels if predictions.soft else None,
+            top=predictions.summary.top,
             weights=weights / weights.sum(),
             effective=predictions.effective_rows,
         )
@@ -63,10 +64,6 @@ class FitRows:
     def k(self) -> int:
         """Number of classes."""
         return int(self.scores.shape[1])
-
-    def finite(self) -> FitRows:
-        """Return the rows with logits of -inf replaced by those of probability ``floor``."""
-        return replace(self, scores=finite_logits(self.scores, self.total, self.floor)) if self.logits else self
 
     def pull(self, prior: float) -> float:
         """Return the share of the fit that ``prior`` pseudo-rows have: prior / (effective rows + prior)."""
@@ -80,7 +77,8 @@ class FitRows:
             self,
             scores=np.ascontiguousarray(self.scores[every]),
             total=self.total[every],
-            labels=self.labels[every],
+            labels=None if self.labels is None else self.labels[every],
+            soft=None if self.soft is None else self.soft[every],
             top=self.top[every],
             weights=weights / weights.sum(),
             effective=float(weights.sum() ** 2 / (weights @ weights)),
@@ -91,11 +89,11 @@ class FitRows:
 
         z are logits, or log-probabilities. Exactly 0 where all label mass is on classes that tie for the top.
         """
-        if self.labels.ndim == 1:
-            return self._picked(self.labels) - self._picked(self.top)
+        if self.labels is not None:
+            return self._picked(self.labels) - self.top_scores()
         gaps = np.empty(len(self.scores))
-        for rows, z in self._blocks():
-            q = self.labels[rows]  # (block, k)
+        for rows, q in self.soft_blocks():
+            z = self._widened(self.scores[rows])  # (block, k)
             gaps[rows] = (q * (z - z.max(1, keepdims=True))).sum(1) / q.sum(1)
         return gaps
 
@@ -104,30 +102,35 @@ class FitRows:
         return self._picked(self.top)
 
     def label_sums(self) -> tuple[Floats, Floats]:
-        """Return the label mass of each class, sum_i w_i q_ic, and its log-probabilities, sum_i w_i q_ic u_ic; (k,) each."""
-        if self.labels.ndim == 1:
+        """Return the label mass of each class and its log-probabilities, sum_i w_i q_ic [1, u_ic]; (k,) each."""
+        if self.labels is not None:
             u = self._log_probabilities(self._picked(self.labels), self.total)
-            mass = np.bincount(self.labels, self.weights, self.k)
-            return mass, np.bincount(self.labels, self.weights * u, self.k)
+            return self.by_label(np.ones_like(u)), self.by_label(u)
         mass, moment = np.zeros(self.k), np.zeros(self.k)
-        for rows, z in self._blocks():
-            mass += self.weights[rows] @ self.labels[rows]
-            moment += self.weights[rows] @ (self.labels[rows] * self._log_probabilities(z, self.total[rows, None]))
+        for rows, q in self.soft_blocks():
+            u = self._log_probabilities(self._widened(self.scores[rows]), self.total[rows, None])
+            mass += self.weights[rows] @ q
+            moment += self.weights[rows] @ (q * u)
         return mass, moment
 
+    def by_label(self, values: Floats) -> Floats:
+        """Return the weighted sum of ``values`` (n,) over the rows of each class (k,), for hard labels."""
+        assert self.labels is not None
+        return np.bincount(self.labels, self.weights * values, self.k).astype(np.float64, copy=False)
+
+    def soft_blocks(self) -> Iterator[tuple[slice, Floats]]:
+        """Yield blocks of rows with their soft labels (block, k)."""
+        assert self.soft is not None
+        return ((rows, self.soft[rows]) for rows in self._slices())
+
     def picked_probabilities(self, columns: NDArray[np.integer]) -> Floats:
-        """Return one probability a row (n,), of the class in ``columns``, without the floor."""
+        """Return one probability a row (n,), of the class in ``columns``."""
         return self._probabilities(self.scores[np.arange(len(columns)), columns], self.total)
 
     def probability_blocks(self) -> Iterator[tuple[slice, Floats]]:
-        """Yield blocks of rows with their probabilities (block, k) in float64, without the floor."""
+        """Yield blocks of rows with their probabilities (block, k) in float64."""
         for rows in self._slices():
             yield rows, self._probabilities(self.scores[rows], self.total[rows, None])
-
-    def _blocks(self) -> Iterator[tuple[slice, Floats]]:
-        """Yield blocks of rows with their logits or log-probabilities (block, k) in float64."""
-        for rows in self._slices():
-            yield rows, self._widened(self.scores[rows])
 
     def _slices(self) -> Iterator[slice]:
         step = max(1, _BLOCK // self.k)
@@ -139,10 +142,10 @@ class FitRows:
 
     def _widened(self, scores: Scores) -> Floats:
         wide = scores.astype(np.float64)
-        return wide if self.logits else np.log(np.maximum(wide, self.floor))
+        return wide if self.logits else np.log(wide)
 
     def _log_probabilities(self, z: Floats, total: Floats) -> Floats:
-        return np.maximum(z - total, np.log(self.floor)) if self.logits else z
+        return np.maximum(z - total, np.log(FLOOR)) if self.logits else z
 
     def _probabilities(self, scores: Scores, total: Floats) -> Floats:
         wide = scores.astype(np.float64)

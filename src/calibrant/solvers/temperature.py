@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from calibrant import kernels
 from calibrant.errors import DataError, sentence
-from calibrant.solvers.rows import FitRows
+from calibrant.solvers.rows import FLOOR, FitRows
 from calibrant.solvers.scalar import minimise
 
 # Pseudo-rows at the edge; docs/theory/separable.md has the experiment.
@@ -35,7 +35,7 @@ def inverse_temperature(rows: FitRows, prior: float | None = None) -> InverseTem
 
     Many rows are started from a thin sample of them, which leaves two or three passes over all.
     """
-    rows, start = rows.finite(), 1.0
+    start = 1.0
     if len(rows.scores) > 2 * THIN_ROWS:
         start = inverse_temperature(rows.thinned(THIN_ROWS), prior).beta
     gaps = rows.label_gaps()
@@ -43,7 +43,7 @@ def inverse_temperature(rows: FitRows, prior: float | None = None) -> InverseTem
 
     def slope(beta: float) -> tuple[float, float]:
         _, gradient, curvature = kernels.temperature_pass(
-            rows.scores, beta, logits=rows.logits, target=target, weights=rows.weights, floor=rows.floor
+            rows.scores, beta, logits=rows.logits, target=target, weights=rows.weights, floor=FLOOR
         )
         if not math.isfinite(gradient + curvature):
             raise DataError(sentence("logits", "lie in a range whose square is finite", "larger numbers"))

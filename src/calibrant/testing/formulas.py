@@ -1,4 +1,4 @@
-"""Short formulas such as ``"2k - 1"`` or ``"k^2 + k"``, as methods declare them: numbers, names, + - * ^ and products."""
+"""Short formulas that methods declare, such as ``"2k - 1"`` or ``"k^2 + k"``: sums of products of numbers and names."""
 
 from __future__ import annotations
 

@@ -46,9 +46,9 @@ def test_the_same_table_in_other_words(text: Text, content: str | bytes) -> None
 
 
 def test_names_may_hold_commas_quotes_colons_and_line_breaks(text: Text) -> None:
-    path = text('"probability:a,b","probability:""q"":\nx",labels\n0.5,0.5,"a,b"\n1,0,"""q"":\nx"\n')
+    path = text('"probability:a,b","probability:""q"":\r\nx",labels\n0.5,0.5,"a,b"\n1,0,"""q"":\r\nx"\n')
     batch = io.read(path)
-    assert batch.classes == ("a,b", '"q":\nx')
+    assert batch.classes == ("a,b", '"q":\r\nx')
     assert batch.hard_labels.tolist() == [0, 1]
 
 
@@ -86,9 +86,12 @@ def test_ids_and_groups_are_whole_numbers_only_if_all_of_the_file_are(text: Text
 
 
 def test_cells_of_left_out_rows_are_not_read(text: Text) -> None:
-    content = "split,labels,probability:a,probability:b\n0,a,0.5,0.5\n1,,none,\n"
-    assert len(io.read(text(content), rows="split=0")) == 1
-    assert len(io.read(text(content), rows=":1")) == 1
+    path = text("split,labels,probability:a,probability:b\n0,a,0.5,0.5\n1,,none,\n,,,\n2,a,0.5,x\n")
+    assert len(io.read(path, rows="split=0")) == 1
+    assert len(io.read(path, rows=":1")) == 1
+    for rows in ("split=2", "3:"):
+        with pytest.raises(ValueError, match="got 'x' in line 5, column 'probability:b'"):
+            io.read(path, rows=rows)
 
 
 @pytest.mark.parametrize(

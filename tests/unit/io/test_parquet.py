@@ -65,10 +65,19 @@ def test_labels_of_any_kind(parquet: Parquet, labels: pa.Array) -> None:
 
 def test_missing_cells_of_left_out_rows_are_not_read(parquet: Parquet) -> None:
     columns = {**WIDE, "labels": ["a", None, "b"], "split": [0, None, 0], "kind": ["x", None, "x"]}
-    for rows in ("split=0", "kind=x"):
+    columns["code"] = pa.array(columns["kind"]).dictionary_encode()
+    for rows in ("split=0", "kind=x", "code=x"):
         assert io.read(parquet(columns), rows=rows).hard_labels.tolist() == [0, 1]
-    with pytest.raises(ValueError, match="leave at least one row"):
-        io.read(parquet(columns), rows="kind=None")
+    for rows in ("kind=None", "code=None"):
+        with pytest.raises(ValueError, match="leave at least one row"):
+            io.read(parquet(columns), rows=rows)
+
+
+def test_rows_are_counted_in_the_file(parquet: Parquet) -> None:
+    columns = {"probabilities": SCORES, "weights": [1.0, 1.0, None], "split": [1, 0, 0]}
+    for options in ({}, {"rows": "split=0"}, {"rows": "1:"}):
+        with pytest.raises(ValueError, match="in row 2, column 'weights'"):
+            list(io.batches(parquet(columns), batch_rows=1, **options))
 
 
 @pytest.mark.parametrize(

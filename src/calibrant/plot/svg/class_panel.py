@@ -8,7 +8,7 @@ from calibrant.plot.svg.frame import Frame, draw_bands, draw_gaps, draw_marks
 from calibrant.plot.words import percent
 
 _FRAME = Frame(30, 6, 150, 150)
-_WIDTH, _HEIGHT = 188.0, 178.0
+_WIDTH, _HEIGHT = 194.0, 178.0
 
 
 def draw_class(diagram: ReliabilityDiagram) -> str:

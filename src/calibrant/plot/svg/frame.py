@@ -62,7 +62,8 @@ def draw_gaps(diagram: ReliabilityDiagram, frame: Frame) -> list[str]:
         side = "over" if diagram.over[b] else "under" if diagram.under[b] else ""
         if side:
             x, score, rate = frame.x(diagram.mean_scores[b]), diagram.mean_scores[b], diagram.outcome_rates[b]
-            drawn.append(svg.line(x, frame.y(score), x, frame.y(rate), f"cal-gap-{side}"))
+            weak = "" if diagram.beyond[b] else " cal-weak"
+            drawn.append(svg.line(x, frame.y(score), x, frame.y(rate), f"cal-gap-{side}{weak}"))
     return drawn
 
 

@@ -16,7 +16,7 @@ def entries(level: float) -> list[tuple[str, str]]:
         (mark("under", True, 10, 8, 5.5), "under-confident: right more often than it says"),
         (mark("over", False, 10, 8, 5.5), "hollow: within chance"),
         (band, f"where {level:.0%} of the bins would lie if calibrated"),
-        (svg.line(1, 8, 19, 8, "cal-diagonal"), "says what happens"),
+        (svg.line(1, 8, 19, 8, "cal-diagonal"), "calibrated: says what happens"),
     ]
 
 

@@ -13,6 +13,7 @@ _SIDE = 372.0
 _MAIN = Frame(58, 10, _SIDE, _SIDE)
 _HISTOGRAM = Frame(58, 404, _SIDE, 84)
 _WIDTH, _HEIGHT = 446.0, 532.0
+_WIDE_ENOUGH = 0.24  # of the picture, for words in the strip of scores that cannot be: k up to 4
 _TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _AXES = {
     "confidence": ("confidence: what the classifier says", "accuracy: how often it is right"),
@@ -78,13 +79,14 @@ def _grid() -> list[str]:
 def _out_of_reach(diagram: ReliabilityDiagram) -> list[str]:
     """Return the strip of scores that cannot be: the largest of k probabilities is at least 1/k."""
     least = diagram.least_score
-    if least <= 0:
+    if least < _WIDE_ENOUGH:
         return []
-    drawn = [svg.box(_MAIN.left, _MAIN.top, _MAIN.width * least, _MAIN.height, "cal-none")]
-    if least > 0.2:
-        words, middle = f"cannot be below {percent(least, 0)}", _MAIN.x(0.5 * least)
-        drawn.append(svg.label(words, middle, _MAIN.y(0.5), "cal-small cal-faint cal-middle"))
-    return drawn
+    x, y, style = _MAIN.x(0.5 * least), _MAIN.y(0.5), "cal-small cal-faint cal-middle"
+    return [
+        svg.box(_MAIN.left, _MAIN.top, _MAIN.width * least, _MAIN.height, "cal-none"),
+        svg.label("cannot be", x, y - 4, style),
+        svg.label(f"below {percent(least, 0)}", x, y + 12, style),
+    ]
 
 
 def _regions() -> list[str]:

@@ -43,6 +43,7 @@ STYLE = """\
 .cal-over.cal-beyond { fill: var(--over); }
 .cal-under.cal-beyond { fill: var(--under); }
 .cal-gap-over, .cal-gap-under { stroke-width: 3; opacity: .5; }
+.cal-weak { opacity: .28; }
 .cal-gap-over { stroke: var(--over); }
 .cal-gap-under { stroke: var(--under); }
 .cal-span { stroke: var(--ink); stroke-width: 1.5; }

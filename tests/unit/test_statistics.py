@@ -1,0 +1,107 @@
+"""Sums that merge, by hand."""
+
+import numpy as np
+import pytest
+
+from calibrant import Predictions
+from calibrant.errors import DataError
+from calibrant.metrics import measure
+from calibrant.metrics.estimators.equal_mass import EqualMass
+from calibrant.metrics.notions.class_wise import ClassWise
+from calibrant.metrics.notions.confidence import Confidence, bin_pairs
+from calibrant.statistics import BinSums, Moments
+from calibrant.statistics.bin_sums import common_unit
+from simulation import simulate
+
+EDGES = np.array([0.0, 0.5, 1.0])
+
+
+def test_moments_ignore_absent_rows_even_infinite_ones():
+    sums = Moments.of(np.array([1.0, np.inf, 3.0]), np.array([1.0, 0.0, 3.0]))
+    assert (sums.rows, sums.weight, sums.mean) == (2, 4.0, 2.5)
+    assert Moments().merge(sums) == sums
+
+
+def test_bins_by_hand():
+    scores, outcomes = np.array([0.0, 0.5, 0.75, 1.0]), np.array([1.0, 0.0, 1.0, 1.0])
+    right = bin_pairs(scores, outcomes, EDGES, weights=None, right=True)
+    assert right.rows.tolist() == [[2, 2]]
+    assert right.gaps[0] == pytest.approx([0.5 - 0.25, 1 - 0.875])
+    left = bin_pairs(scores, outcomes, EDGES, weights=None, right=False)
+    assert left.rows.tolist() == [[1, 3]]
+    weighted = bin_pairs(scores, outcomes, EDGES, weights=np.array([1.0, 3, 0, 1]), right=True)
+    assert weighted.rows.tolist() == [[2, 1]]
+    assert weighted.outcome_rates[0] == pytest.approx([0.25, 1.0])
+
+
+def test_empty_is_neutral_and_other_edges_are_refused():
+    sums = bin_pairs(np.array([0.2, 0.9]), np.array([1.0, 0.0]), EDGES, weights=None, right=True)
+    merged = BinSums.empty(EDGES, 1, squares=True).merge(sums)
+    assert merged.gaps.tolist() == sums.gaps.tolist()
+    assert merged.n == 2
+    with pytest.raises(DataError, match="same bins"):
+        sums.merge(BinSums.empty(np.array([0.0, 0.4, 1.0]), 1))
+
+
+@pytest.mark.parametrize(
+    ("weights", "unit"),
+    [([1, 1], 1), ([2, 4, 6], 2), ([0.1, 0.3, 0.7], 0.1), ([3, 0, 2], 1), ([np.pi, 1.0], 0), ([1e-9, 2e-9], 1e-9)],
+)
+def test_common_unit(weights, unit):
+    assert common_unit(np.array(weights, float)) == pytest.approx(unit)
+
+
+def test_equal_mass_cuts_as_evenly_as_whole_rows_allow():
+    batch = simulate(100)
+    sums = EqualMass(bins=15).finish(EqualMass(bins=15).gather(Confidence(), batch, squares=False))
+    assert sums.rows[0].tolist() == [7] * 10 + [6] * 5
+
+
+def test_ties_are_never_split():
+    p = np.repeat([[0.6, 0.4], [0.8, 0.2], [0.9, 0.1]], [5, 1, 4], axis=0)
+    sums = EqualMass(bins=4).finish(EqualMass(bins=4).gather(Confidence(), Predictions.from_probabilities(p, np.zeros(10, int)), squares=False))
+    assert sums.rows[0].tolist() == [5, 1, 4, 0] or sums.rows[0].sum() == 10
+    assert sorted(r for r in sums.rows[0].tolist() if r) in ([1, 4, 5], [4, 6], [5, 5])
+
+
+@pytest.mark.parametrize("notion", [Confidence(), ClassWise()])
+def test_the_grid_agrees_within_its_bound(notion):
+    batch = simulate(4000, temperature=1.5)
+    exact = EqualMass(bins=10).gather(notion, batch, squares=False)
+    grid = EqualMass(bins=10, exact_entries=100).gather(notion, batch, squares=False)
+    assert (exact.merging, grid.merging) == ("collecting", "approximate")
+    errors = []
+    for gathered in (exact, grid):
+        sums = gathered.binned()
+        errors.append(np.abs(sums.outcome - sums.score).sum() / sums.mass)
+    assert abs(errors[0] - errors[1]) <= grid.bound
+    assert grid.bound < 0.2 * notion.columns(4)
+    masses = grid.binned().weight / len(batch)
+    assert np.abs(masses - 0.1).max() < 0.02
+
+
+def test_the_grid_merges_like_one():
+    batch = simulate(3000)
+    binning = EqualMass(bins=10, exact_entries=1500)
+    parts = [binning.gather(ClassWise(), batch.take(rows), squares=True) for rows in np.array_split(np.arange(3000), 7)]
+    merged = parts[3]
+    for part in parts[:3] + parts[4:]:
+        merged = merged.merge(part)
+    whole = binning.gather(ClassWise(), batch, squares=True)
+    assert merged.merging == whole.merging == "approximate"
+    for name in ("rows", "weight", "outcome", "score"):
+        assert getattr(merged.binned(), name) == pytest.approx(getattr(whole.binned(), name), rel=1e-12)
+
+
+def test_the_estimate_states_the_bound(monkeypatch):
+    monkeypatch.setattr("calibrant.metrics.estimators.equal_mass.EXACT_ENTRIES", 10)
+    monkeypatch.setattr(EqualMass, "gather", lambda self, notion, p, *, squares: _on_grid(self, notion, p, squares))
+    estimate = measure("ace")(simulate(500))
+    assert "within" in estimate.notes[0]
+
+
+def _on_grid(binning, notion, predictions, squares):
+    from calibrant.metrics.estimators.equal_mass import Gathered
+
+    fine = EqualMass(bins=binning.bins, exact_entries=1)
+    return Gathered(binning=fine, notion=notion, squares=squares, batches=(predictions,), grid=None).compressed()
