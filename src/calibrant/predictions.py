@@ -288,7 +288,8 @@ class Predictions:
     def __repr__(self) -> str:
         labelled = "no labels" if self.labels is None else "soft labels" if self.soft else "labels"
         extras = [name for name in ("weights", "features", "groups", "ids") if getattr(self, name) is not None]
-        parts = [f"n={len(self)}, k={self.k}", f"{self.kind}s {self.scores.dtype}", labelled, *extras]
+        kind = "logits" if self.logits else "probabilities"
+        parts = [f"n={len(self)}, k={self.k}", f"{kind} {self.scores.dtype}", labelled, *extras]
         return f"Predictions({'; '.join(parts)})"
 
 

@@ -33,7 +33,9 @@ def test_temperature_of_the_golden_set(kind):
     softmax = np.exp(z) / np.exp(z).sum(1, keepdims=True)
     labels = np.array([rng.choice(5, p=q) for q in softmax])
     sharp = np.exp(1.7 * z) / np.exp(1.7 * z).sum(1, keepdims=True)
-    batch = Predictions.from_probabilities(sharp, labels) if kind == "probability" else Predictions.from_logits(1.7 * z, labels)
+    batch = Predictions.from_probabilities(sharp, labels)
+    if kind == "logit":
+        batch = Predictions.from_logits(1.7 * z, labels)
     learnt = fit(batch, "temperature")
     found = {"beta": learnt.beta, "temperature": learnt.temperature, "log_loss": log_loss(learnt(batch))}
     for name, value in found.items():

@@ -122,7 +122,8 @@ class Calibrator(ABC):
         told = dataclasses.replace(learnt.record, fitted_on=predictions.fingerprint)
         learnt = dataclasses.replace(learnt, record=told)
         if not learnt.record.converged:
-            warnings.warn(f"{self.entry.name} did not converge: {learnt.record.message}", ConvergenceWarning, stacklevel=2)
+            told_why = f"{self.entry.name} did not converge: {learnt.record.message}"
+            warnings.warn(told_why, ConvergenceWarning, stacklevel=2)
         return learnt
 
     def declines(self, predictions: Predictions) -> str:

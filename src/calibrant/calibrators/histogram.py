@@ -17,7 +17,7 @@ from calibrant.errors import require
 from calibrant.predictions import Kind, Predictions
 from calibrant.registry import register
 from calibrant.solvers.columns import columns, effective_weights, label_mass, map_columns
-from calibrant.solvers.zeros import check_zero, floor_of, without_zeros
+from calibrant.solvers.zeros import check_zero, floor_of
 
 Floats = NDArray[np.float64]
 
@@ -71,7 +71,7 @@ class HistogramMap(CalibrationMap):
 
     def transform(self, predictions: Predictions) -> tuple[Scores, Kind]:
         """Return the probabilities (n, k) in the dtype of the scores."""
-        return map_columns(without_zeros(predictions, self.floor), self._mapped), "probability"
+        return map_columns(predictions, self.floor, self._mapped), "probability"
 
     def _mapped(self, c: int, p: Floats) -> Floats:
         levels: Floats = self.levels[c, np.searchsorted(self.edges[c], p)]
@@ -129,7 +129,7 @@ class HistogramBinning(Calibrator):
         floor, weights = floor_of(predictions, self.zero), effective_weights(predictions)
         edges, levels = np.empty((predictions.k, self.bins - 1)), np.empty((predictions.k, self.bins))
         even = np.arange(1, self.bins) / self.bins
-        for c, p in columns(without_zeros(predictions, floor).probabilities):
+        for c, p in columns(predictions.probabilities, floor):
             edges[c] = _mass_edges(p, weights, self.bins) if self.edges == "mass" else even
             levels[c] = _levels(p, label_mass(predictions, c), weights, edges[c], self.smoothing)
         return HistogramMap(edges=edges, levels=levels, floor=floor, record=self.fit_record(predictions))

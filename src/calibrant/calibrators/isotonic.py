@@ -18,7 +18,7 @@ from calibrant.errors import require
 from calibrant.predictions import Kind, Predictions
 from calibrant.registry import register
 from calibrant.solvers.columns import columns, effective_weights, label_mass, map_columns
-from calibrant.solvers.zeros import check_zero, floor_of, without_zeros
+from calibrant.solvers.zeros import check_zero, floor_of
 
 Floats = NDArray[np.float64]
 
@@ -79,7 +79,7 @@ class IsotonicMap(CalibrationMap):
 
     def transform(self, predictions: Predictions) -> tuple[Scores, Kind]:
         """Return the probabilities (n, k) in the dtype of the scores."""
-        return map_columns(without_zeros(predictions, self.floor), self._mapped), "probability"
+        return map_columns(predictions, self.floor, self._mapped), "probability"
 
     def _mapped(self, c: int, p: Floats) -> Floats:
         knots = slice(self.offsets[c], self.offsets[c + 1])
@@ -135,7 +135,7 @@ class IsotonicCalibration(Calibrator):
         weights = effective_weights(predictions)
         knots = [
             _knots(p, label_mass(predictions, c), weights, self.smoothing)
-            for c, p in columns(without_zeros(predictions, floor).probabilities)
+            for c, p in columns(predictions.probabilities, floor)
         ]
         offsets = np.cumsum([0, *(len(centre) for centre, _ in knots)])
         centres, levels = (np.concatenate(column) for column in zip(*knots, strict=True))

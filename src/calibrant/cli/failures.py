@@ -51,6 +51,8 @@ def exit_code(run: Callable[[], Any]) -> int:
         return _failed(str(error), USAGE)
     except CalibrantError as error:
         return _failed(as_options(str(error)), DATA)
+    except MemoryError as error:
+        return _failed(f"the work must fit into memory ({error}); evaluate and apply take --batch-rows", DATA)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
 

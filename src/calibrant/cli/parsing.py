@@ -49,7 +49,7 @@ def built(kind: str, spec: str, option: str) -> Any:
         raise
     except CalibrantError as error:
         raise typer.BadParameter(f"{spec}: {error}", param_hint=f"'{option}'") from None
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, AttributeError) as error:
         said = f"{spec}: an option has a value of the wrong type ({error})"
         raise typer.BadParameter(said, param_hint=f"'{option}'") from None
 
@@ -78,7 +78,8 @@ def _measure(spec: str) -> Metric:
     try:
         metric: Metric = built("measure", spec, "--measures")
     except UnknownMethod as error:
-        raise UnknownMethod(f"{error}; suites: {', '.join(SUITES)}") from None
+        suites = f"; suites: {', '.join(SUITES)}" if str(error).startswith("unknown measure") else ""
+        raise UnknownMethod(f"{error}{suites}") from None
     return metric
 
 
@@ -144,10 +145,15 @@ class Gates:
 
 
 def check_places(*paths: Path | None) -> None:
-    """Refuse, before any work, a file that could not be written at the end; ``DataError``."""
-    for path in paths:
-        if path is not None:
-            folder, known = path.parent, path.is_dir()
-            reason = "a folder" if known else "no such folder, or not writable"
-            good = not known and folder.is_dir() and os.access(folder, os.W_OK)
-            require(good, "output", "be a file in a folder that can be written", f"{str(path)!r} ({reason})")
+    """Refuse, before any work, a file that could not be written at the end; ``DataError``.
+
+    Two results in one file are an error of usage.
+    """
+    named = [path for path in paths if path is not None]
+    if len(set(named)) < len(named):
+        raise typer.BadParameter("must be another file than that of --output", param_hint="'--save'")
+    for path in named:
+        folder, known = path.parent, path.is_dir()
+        reason = "a folder" if known else "no such folder, or not writable"
+        good = not known and folder.is_dir() and os.access(folder, os.W_OK)
+        require(good, "output", "be a file in a folder that can be written", f"{str(path)!r} ({reason})")

@@ -96,9 +96,7 @@ def planned(table: Table, scores: str | None, marks: str | None) -> Plan:
     ignored = [name for name in table.fields if name not in used]
     if ignored:
         notes.append(f"{table.path!r}: ignored the {table.noun}{'s' * (len(ignored) > 1)} {few(ignored)}")
-    return Plan(
-        scores=field, kind=_kind(field.name), companions=companions, classes=classes, notes=tuple(notes)
-    )
+    return Plan(scores=field, kind=_kind(field.name), companions=companions, classes=classes, notes=tuple(notes))
 
 
 def _scores_field(table: Table, scores: str | None) -> Field:

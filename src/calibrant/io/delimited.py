@@ -149,9 +149,7 @@ class TextBlock:
         try:
             numbers = np.fromiter(map(float, chain.from_iterable(picked)), np.float64, count)
         except ValueError:
-            cells = (
-                (i, j) for i, row in enumerate(picked) for j, cell in enumerate(row) if not _is_number(cell)
-            )
+            cells = ((i, j) for i, row in enumerate(picked) for j, cell in enumerate(row) if not _is_number(cell))
             i, j = next(cells)
             raise self._bad_cell(i, places[j]) from None
         return numbers.reshape(len(picked), len(places))

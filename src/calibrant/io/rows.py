@@ -30,9 +30,7 @@ class RowRange:
     def of(self, block: Block, fields: Mapping[str, Field], first: int) -> Block:
         """Return the selected rows of a block whose first row is row ``first`` of the file."""
         del fields  # a range looks at no column
-        return block.take(
-            slice(max(self.start - first, 0), None if self.stop is None else max(self.stop - first, 0))
-        )
+        return block.take(slice(max(self.start - first, 0), None if self.stop is None else max(self.stop - first, 0)))
 
     def __str__(self) -> str:
         return f"{self.start}:{'' if self.stop is None else self.stop}"
@@ -68,11 +66,7 @@ class RowsWhere:
 
     def _among_text(self, cells: list[str]) -> NDArray[np.bool_]:
         number = _number(self.value)
-        hits = {
-            cell
-            for cell in set(cells)
-            if cell == self.value or (number is not None and _number(cell) == number)
-        }
+        hits = {cell for cell in set(cells) if cell == self.value or (number is not None and _number(cell) == number)}
         return np.array([cell in hits for cell in cells], dtype=bool)
 
     def __str__(self) -> str:

@@ -68,9 +68,7 @@ class Table(Protocol):
         """Yield the rows from the first on, at most ``size`` a block; None leaves the size to the format."""
 
 
-def unreadable(
-    path: str, condition: str, got: object = None, *, where: str = "", way_out: str = ""
-) -> DataError:
+def unreadable(path: str, condition: str, got: object = None, *, where: str = "", way_out: str = "") -> DataError:
     """Return the error about a file as a whole."""
     return DataError(sentence(f"file {path!r}", condition, got, where=where, way_out=way_out))
 

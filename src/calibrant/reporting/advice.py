@@ -41,8 +41,8 @@ def _call(settings: Settings) -> str:
         choices["calibrators"] = list(settings.calibrators)
     for name in ("folds", "repeats", "seed", "level", "replicates"):
         choices[name] = getattr(settings, name)
-    told = ", ".join(f"{name}={value!r}" for name, value in choices.items())
-    return f"calibrant.report(predictions, {told})"
+    told = "".join(f"    {name}={value!r},\n" for name, value in choices.items())
+    return f"calibrant.report(\n    predictions,\n{told})"
 
 
 def _command(settings: Settings) -> str:

@@ -11,6 +11,7 @@ from calibrant.reporting.measures import measure_title
 from calibrant.reporting.record import Report
 
 _FIRST = ("ece", "log_loss", "brier")
+_UNITS = {"log_loss": "nats a row, smaller is better", "brier": "0 to 2, smaller is better"}
 _MOST = 3
 
 
@@ -40,9 +41,14 @@ def _share(label: str, name: str, before: DataSummary, after: DataSummary | None
 
 
 def _measured(before: Estimate, after: Estimate | None) -> dict[str, Any]:
-    note = "" if before.null is None else f"{figure(before.null)} if calibrated"
+    null = "" if before.null is None else f"a calibrated model shows {figure(before.null)}"
     told = None if after is None else figure(after.value)
-    return {"label": measure_title(before), "before": figure(before.value), "after": told, "note": note}
+    return {
+        "label": measure_title(before),
+        "before": figure(before.value),
+        "after": told,
+        "note": _UNITS.get(before.name, null),
+    }
 
 
 def _distance(before: DataSummary, after: DataSummary | None) -> str:

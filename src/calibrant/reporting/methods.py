@@ -24,7 +24,8 @@ def table(comparison: Comparison) -> dict[str, Any]:
     places = {name: common_places(getattr(m, name) for m in comparison.shown) for name in ("log_loss", "brier", "ece")}
     rows = []
     for method in comparison.shown:
-        picture = draw_span(spans[method.name], f"Gain of {method.name} with its interval; the tick is no gain", axis)
+        title = f"Gain of {method.name} with its interval; the tick is no gain"
+        picture = draw_span(spans[method.name], title, axis) if math.isfinite(method.gain) else ""
         losses = {name: figure(getattr(method, name), decimal) for name, decimal in places.items()}
         chosen = {"recommended": method.name == comparison.recommended, "picture": Markup(picture)}
         rows.append({**_row(method, notes), **losses, **chosen})

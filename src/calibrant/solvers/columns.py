@@ -18,28 +18,29 @@ Scores = NDArray[np.floating]
 _BLOCK = 1 << 21  # entries of the transposed copy: 16 MB
 
 
-def columns(probabilities: Scores) -> Iterator[tuple[int, Floats]]:
+def columns(probabilities: Scores, floor: float) -> Iterator[tuple[int, Floats]]:
     """Yield each class with its probabilities (n,), contiguous float64, strictly between 0 and 1.
 
-    0 and 1 count as the numbers of their dtype next to them.
+    0 counts as ``floor`` and 1 as the number of its dtype just below it.
     """
     n, k = probabilities.shape
     width = max(1, _BLOCK // n)
     dtype = np.finfo(probabilities.dtype)
-    low, high = float(dtype.smallest_subnormal), 1 - float(dtype.epsneg)
+    low, high = max(floor, float(dtype.smallest_subnormal)), 1 - float(dtype.epsneg)
     for first in range(0, k, width):
         block = np.array(probabilities[:, first : first + width].T, dtype=np.float64, order="C")  # (width, n), a copy
-        yield from enumerate(np.clip(block, low, high, out=block), first)
+        block[block == 0] = low
+        yield from enumerate(np.minimum(block, high, out=block), first)
 
 
-def map_columns(predictions: Predictions, mapped: Callable[[int, Floats], Floats]) -> Scores:
+def map_columns(predictions: Predictions, floor: float, mapped: Callable[[int, Floats], Floats]) -> Scores:
     """Return the rows (n, k) of ``mapped(class, column)``, each divided by its sum, in the dtype of the scores."""
     probabilities = predictions.probabilities
     n, k = probabilities.shape
     out, sums = np.empty_like(probabilities), np.zeros(n)
     width = max(1, _BLOCK // n)
     buffer = np.empty((min(width, k), n))
-    for c, column in columns(probabilities):
+    for c, column in columns(probabilities, floor):
         buffer[c % width] = mapped(c, column)
         sums += buffer[c % width]
         if c % width == width - 1 or c == k - 1:
@@ -60,12 +61,14 @@ def normalized(values: Scores, sums: Floats, fallback: Predictions) -> Scores:
 def effective_weights(predictions: Predictions) -> Floats:
     """Return the weights (n,) scaled to sum to the effective number of rows, the unit of pseudo-rows."""
     weights = predictions.row_weights
-    return weights * float(predictions.effective_rows / weights.sum())
+    scaled: Floats = weights * (predictions.effective_rows / weights.sum())
+    return scaled
 
 
 def label_mass(predictions: Predictions, c: int) -> Floats:
     """Return the label mass of class ``c`` in each row (n,): 0 or 1 for hard labels."""
     if predictions.soft:
         assert predictions.labels is not None
-        return np.ascontiguousarray(predictions.labels[:, c], dtype=np.float64)
+        soft: Floats = np.ascontiguousarray(predictions.labels[:, c], dtype=np.float64)
+        return soft
     return (predictions.hard_labels == c).astype(np.float64)

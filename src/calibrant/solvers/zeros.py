@@ -39,7 +39,7 @@ def floor_of(predictions: Predictions, zero: float | None) -> float:
 
 
 def without_zeros(predictions: Predictions, floor: float) -> Predictions:
-    """Return the batch with ``floor`` in the place of each exact zero, the row rescaled; itself where there is none."""
+    """Return the batch with ``floor`` in the place of each exact zero, its row rescaled; itself where there is none."""
     zero = -np.inf if predictions.logits else 0.0
     if predictions.scores.min() > zero:
         return predictions
@@ -48,9 +48,9 @@ def without_zeros(predictions: Predictions, floor: float) -> Predictions:
     if predictions.logits:
         standing = (predictions.summary.total + math.log(least)).astype(dtype)[:, None]  # (n, 1)
         return predictions.rescored(np.where(predictions.scores == zero, standing, predictions.scores), "logit")
-    raised = np.where(predictions.scores == zero, dtype.type(least), predictions.scores)
-    sums = raised.sum(1, keepdims=True, dtype=np.float64)
-    return predictions.rescored((raised / sums).astype(dtype), "probability")
+    absent = predictions.scores == zero  # (n, k)
+    grown = 1 + least * absent.sum(1, keepdims=True)  # (n, 1), of a row that summed to 1
+    return predictions.rescored((np.where(absent, least, predictions.scores) / grown).astype(dtype), "probability")
 
 
 def _lowest_log(logits: Scores, total: Floats) -> float:
@@ -68,7 +68,7 @@ def _lowest_positive(probabilities: Scores) -> float:
     the top end. So one subtraction and one minimum do, in cache, where a mask would take a pass of its own.
     """
     whole = np.dtype(np.uint32 if probabilities.dtype == np.float32 else np.uint64)
-    lowest, step = int(np.iinfo(whole).max), max(1, _BLOCK // probabilities.shape[1])
+    lowest, step = 2 ** (8 * whole.itemsize) - 1, max(1, _BLOCK // probabilities.shape[1])
     for start in range(0, len(probabilities), step):
         bits = probabilities[start : start + step].view(whole)
         lowest = min(lowest, int(np.subtract(bits, 1, dtype=whole).min()))

@@ -59,7 +59,8 @@ def _over_confident(rng: np.random.Generator) -> Predictions:
 def _biased(rng: np.random.Generator) -> Predictions:
     """Probabilities in which one class is preferred without reason."""
     logits, labels = _drawn(rng, 200, 3, heat=1.0)
-    return Predictions.from_probabilities(_softmax(logits + np.array([1.5, 0.0, -0.5])), labels, **_with_features(rng, 200))
+    preferred = _softmax(logits + np.array([1.5, 0.0, -0.5]))
+    return Predictions.from_probabilities(preferred, labels, **_with_features(rng, 200))
 
 
 @_set

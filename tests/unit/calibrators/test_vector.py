@@ -55,7 +55,7 @@ def test_a_strong_prior_gives_the_temperature_map():
     z, labels = drawn()
     batch = Predictions.from_logits(z, labels)
     strong, warm = fit(batch, "vector(prior=1e9)"), fit(batch, "temperature")
-    np.testing.assert_allclose(strong.scale, warm.beta, rtol=1e-4)  # certified to 1e-9 nats: parameters to about its root
+    np.testing.assert_allclose(strong.scale, warm.beta, rtol=1e-4)  # 1e-9 nats: about its root
     np.testing.assert_allclose(strong.shift, 0, atol=1e-4)
 
 

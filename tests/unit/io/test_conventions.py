@@ -57,9 +57,7 @@ def test_the_name_states_the_kind(npz: Npz, refusal: Refusal, name: str, kind: s
         assert io.read(path, scores=name).kind == kind
         assert next(iter(io.batches(path, scores=name))).kind == kind
         return
-    with pytest.raises(
-        DataError, match=rf"scores must be named for their kind, .*, got '{name}'; rename them"
-    ):
+    with pytest.raises(DataError, match=rf"scores must be named for their kind, .*, got '{name}'; rename them"):
         io.batches(path, scores=name)
 
 

@@ -125,9 +125,7 @@ def test_cells_of_left_out_rows_are_not_read(text: Text) -> None:
         ),
     ],
 )
-def test_bad_text_is_one_sentence(
-    text: Text, refusal: Refusal, content: str | bytes, parts: list[str]
-) -> None:
+def test_bad_text_is_one_sentence(text: Text, refusal: Refusal, content: str | bytes, parts: list[str]) -> None:
     sentence = refusal(text(content))
     assert all(part in sentence for part in parts), sentence
 

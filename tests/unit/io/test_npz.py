@@ -112,9 +112,7 @@ def test_an_error_tells_from_where_rows_are_counted(npz: Npz) -> None:
         ({}, ["hold probabilities or logits, got no arrays"]),
     ],
 )
-def test_bad_arrays_are_one_sentence(
-    npz: Npz, refusal: Refusal, arrays: dict[str, Any], parts: list[str]
-) -> None:
+def test_bad_arrays_are_one_sentence(npz: Npz, refusal: Refusal, arrays: dict[str, Any], parts: list[str]) -> None:
     sentence = refusal(npz(**arrays))
     assert all(part in sentence for part in parts), sentence
 
@@ -161,9 +159,7 @@ def test_damaged_archives(npz: Npz, refusal: Refusal) -> None:
 
 
 @pytest.mark.parametrize("rows", [1 << 36, 3])
-def test_a_header_that_lies_is_found_before_anything_is_allocated(
-    tmp_path: Path, refusal: Refusal, rows: int
-) -> None:
+def test_a_header_that_lies_is_found_before_anything_is_allocated(tmp_path: Path, refusal: Refusal, rows: int) -> None:
     path = tmp_path / "a.npz"
     header = {"descr": "<f8", "fortran_order": False, "shape": (rows, 2)}
     with zipfile.ZipFile(path, "w") as archive, archive.open("probabilities.npy", "w") as member:

@@ -12,9 +12,7 @@ from calibrant import io
 from calibrant.errors import DataError
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
-pytestmark = pytest.mark.skipif(
-    not DATA.is_dir(), reason="the real prediction sets are not beside the repository"
-)
+pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the real prediction sets are not beside the repository")
 
 
 def arrays(name: str) -> dict[str, Any]:
@@ -50,16 +48,12 @@ def test_selected_rows_of_a_named_array(name: str, scores: str, rows: str, kind:
 
 
 def test_prompts_are_sets_of_their_own() -> None:
-    with pytest.raises(
-        DataError, match=r"probabilities must have shape \(n, k\), got shape \(n, 10, 4\); each"
-    ):
+    with pytest.raises(DataError, match=r"probabilities must have shape \(n, k\), got shape \(n, 10, 4\); each"):
         io.read(DATA / "mmlu_llama13b.npz")
 
 
 def test_rows_of_no_class_are_left_out_by_split() -> None:
-    with pytest.raises(
-        DataError, match=r"0..149, got -1 in row 7500 \(1100 of 8600 rows\); .* rows=\"split=0\""
-    ):
+    with pytest.raises(DataError, match=r"0..149, got -1 in row 7500 \(1100 of 8600 rows\); .* rows=\"split=0\""):
         io.read(DATA / "clinc150_minilm.npz")
 
 

@@ -59,13 +59,9 @@ def test_two_forms(rows: str | None, chosen: Any) -> None:
     assert selection(rows) == chosen
 
 
-@pytest.mark.parametrize(
-    "rows", ["", "5", "split", "split=", "=0", "split==0", "-5:", "0:9:2", "a:b", "1.5:2"]
-)
+@pytest.mark.parametrize("rows", ["", "5", "split", "split=", "=0", "split==0", "-5:", "0:9:2", "a:b", "1.5:2"])
 def test_what_is_neither_form(rows: str) -> None:
-    with pytest.raises(
-        DataError, match=r'rows must read "COLUMN=VALUE" or "START:STOP", got .*; for instance'
-    ):
+    with pytest.raises(DataError, match=r'rows must read "COLUMN=VALUE" or "START:STOP", got .*; for instance'):
         selection(rows)
 
 

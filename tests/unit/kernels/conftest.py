@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from unit.kernels.cases import BIG_SHAPES, KINDS, SHAPES, make_case
 
 from calibrant.kernels import _native
+from unit.kernels.cases import BIG_SHAPES, KINDS, SHAPES, make_case
 
 
 def _ids(logits, dtype, shape):

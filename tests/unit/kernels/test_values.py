@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from unit.kernels.test_class_bins import EDGES, edgy, naive_bin
 
 from calibrant.kernels import bin_values
+from unit.kernels.test_class_bins import EDGES, edgy, naive_bin
 
 
 def naive(values, outcomes, weights, bins, n_bins):

@@ -8,7 +8,8 @@ import pytest
 from calibrant.calibrators.base import CalibrationMap, Calibrator
 from calibrant.calibrators.identity import Identity, IdentityMap
 from calibrant.registry import Capabilities, Entry
-from calibrant.testing import bank, calibrators as laws, check_calibrator
+from calibrant.testing import bank, check_calibrator
+from calibrant.testing import calibrators as laws
 from calibrant.testing.formulas import evaluated
 
 

@@ -11,7 +11,7 @@ from calibrant.plot.words import count, percent
 
 _SIDE = 372.0
 _MAIN = Frame(58, 10, _SIDE, _SIDE)
-_HISTOGRAM = Frame(58, 404, _SIDE, 84)
+_HISTOGRAM = Frame(58, 416, _SIDE, 72)
 _WIDTH, _HEIGHT = 446.0, 532.0
 _WIDE_ENOUGH = 0.24  # of the picture, for words in the strip of scores that cannot be: k up to 4
 _TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -112,15 +112,18 @@ def _histogram(diagram: ReliabilityDiagram, top: float) -> list[str]:
 
 
 def _fullest(diagram: ReliabilityDiagram, top: float) -> list[str]:
+    """Return the rows of the fullest bin, over its bar."""
     b = int(diagram.shares.argmax())
     if not diagram.rows[b]:
         return []
-    centre = 0.5 * (diagram.edges[b] + diagram.edges[b + 1])
-    y = _HISTOGRAM.bottom - _HISTOGRAM.height * diagram.shares[b] / top
+    y = _HISTOGRAM.bottom - _HISTOGRAM.height * diagram.shares[b] / top - 5
     words = count(int(diagram.rows[b]), "row")
-    if centre > 0.5:
-        return [svg.label(words, _HISTOGRAM.x(diagram.edges[b]) - 6, max(y, _HISTOGRAM.top) + 11, "cal-small cal-end")]
-    return [svg.label(words, _HISTOGRAM.x(diagram.edges[b + 1]) + 6, max(y, _HISTOGRAM.top) + 11, "cal-small")]
+    if diagram.edges[b] > 0.8:
+        return [svg.label(words, _HISTOGRAM.x(diagram.edges[b + 1]), y, "cal-small cal-end")]
+    if diagram.edges[b + 1] < 0.2:
+        return [svg.label(words, _HISTOGRAM.x(diagram.edges[b]), y, "cal-small")]
+    centre = 0.5 * (diagram.edges[b] + diagram.edges[b + 1])
+    return [svg.label(words, _HISTOGRAM.x(centre), y, "cal-small cal-middle")]
 
 
 def _axis_titles(diagram: ReliabilityDiagram) -> list[str]:
