@@ -26,7 +26,8 @@ class TooSlow(BaseException):
 class Case:
     """One way to compute one number. ``make`` imports and converts, untimed, and returns the call that is timed.
 
-    ``value`` turns the result of the call into the number, untimed; None where the call gives several numbers.
+    ``make`` runs before every repetition, so that a call finds nothing that an earlier one has computed. ``value``
+    turns the result of the call into the number, untimed; None where the call gives several numbers.
     """
 
     number: str
@@ -64,53 +65,51 @@ class Timing:
 
 def race(cases: Sequence[Case], limit: float, told: Callable[[str], None]) -> list[Timing]:
     """Return the timings of all cases; a case that fails or takes longer than ``limit`` seconds says so."""
-    runners = []
+    timings = []
     for case in cases:
-        timing, call = _first(case, limit)
-        told(f"  {case.number} · {case.who}: {timing.failure or f'{timing.seconds[0]:.3g} s at first'}")
-        runners.append((timing, call))
-    for timing, _ in runners:
+        timing = _first(case, limit)
+        timings.append(timing)
+        told(f"  {case.number} · {case.who}, {case.how}: {timing.failure or f'{timing.median:.3g} s at first'}")
+    for timing in timings:
         if timing.wanted:
             timing.seconds.clear()
-    for turn in range(max((timing.wanted for timing, _ in runners), default=0)):
-        for timing, call in runners:
+    for turn in range(max((timing.wanted for timing in timings), default=0)):
+        for timing in timings:
             if timing.wanted > turn and not timing.failure:
-                _repeat(timing, call, limit)
-    return [timing for timing, _ in runners]
+                _repeat(timing, limit)
+    return timings
 
 
-def _first(case: Case, limit: float) -> tuple[Timing, Callable[[], object]]:
-    """Make the call and run it once: the value, and how often it can be repeated."""
+def _first(case: Case, limit: float) -> Timing:
+    """Run the call once: the value, and how often it can be repeated."""
     timing = Timing(case)
-    call: Callable[[], object] = lambda: None  # noqa: E731 - stands in for a case that could not be made
+    result = _repeat(timing, limit)
+    if timing.failure:
+        return timing
     try:
-        with _limited(limit):
-            call = case.make()
-            result, seconds = _timed(call)
-        timing.seconds = [seconds]
         timing.value = None if case.value is None else float(case.value(result))
-    except (Exception, TooSlow) as error:
-        timing.failure = sentence(error)
-        return timing, call
-    timing.wanted = next((count for most, count in REPETITIONS if seconds < most), 0)
+    except Exception as error:  # a result that is no valid number, said by whatever reads it
+        timing.failure = f"gives no usable result: {sentence(error)}"
+        return timing
+    timing.wanted = next((count for most, count in REPETITIONS if timing.median < most), 0)
     timing.first_call = not timing.wanted
-    return timing, call
+    return timing
 
 
-def _repeat(timing: Timing, call: Callable[[], object], limit: float) -> None:
+def _repeat(timing: Timing, limit: float) -> object:
+    """Add one repetition, made anew so that nothing is kept from the last one; return its result."""
     try:
         with _limited(limit):
-            timing.seconds.append(_timed(call)[1])
+            call = timing.case.make()
+            gc.collect()
+            time.sleep(_PAUSE)
+            start = time.perf_counter()
+            result = call()
+            timing.seconds.append(time.perf_counter() - start)
+            return result
     except (Exception, TooSlow) as error:
         timing.failure = sentence(error)
-
-
-def _timed(call: Callable[[], object]) -> tuple[object, float]:
-    gc.collect()
-    time.sleep(_PAUSE)
-    start = time.perf_counter()
-    result = call()
-    return result, time.perf_counter() - start
+        return None
 
 
 @contextmanager

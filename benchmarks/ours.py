@@ -31,7 +31,10 @@ FROM_LOGITS = "logits in, numbers out"
 COLD_PROBABILITIES = "checked probabilities, nothing computed yet"
 COLD_LOGITS = "checked logits, nothing computed yet"
 CHUNK = 1_000_000  # pairs that a stream brings at a time
-STREAM = "ECE of 10 million pairs"
+FIT = "fit, logits"
+CHUNKS = "1 million at a time, merged"
+_HISTOGRAM = "histogram(bins=10, edges='width')"  # the choices of the peer
+STREAM = "ECE of a stream"
 
 
 def bases(work: Workload) -> list[Case]:
@@ -56,15 +59,13 @@ def measures(work: Workload) -> list[Case]:
 
 def fits(work: Workload) -> list[Case]:
     """Return the fits: the temperature by itself, the one-against-rest maps together with their use on the rows."""
-    probable = _once(lambda: _probable(work))
-    logit = _once(lambda: _logit(work))
-    histogram = "histogram(bins=10, edges='width')"
+    brier, together = brier_of(work), "fit and apply"
     return [
-        Case("temperature", WHO, "fit, logits", _fit(logit), _temperature),
-        Case("temperature", WHO, "fit, probabilities", _fit(probable), _temperature),
-        Case("temperature", WHO, "check and fit, logits", lambda: lambda: _learnt(_logit(work)), _temperature),
-        Case("isotonic one-vs-rest", WHO, "fit and apply", _repair(probable, "isotonic"), brier_of(work)),
-        Case("histogram one-vs-rest", WHO, "fit and apply", _repair(probable, histogram), brier_of(work)),
+        Case("temperature", WHO, FIT, lambda: _fit(_logit(work)), _temperature),
+        Case("temperature", WHO, "fit, probabilities", lambda: _fit(_probable(work)), _temperature),
+        Case("temperature", WHO, "check and fit, logits", lambda: lambda: _fit(_logit(work))(), _temperature),
+        Case("isotonic one-vs-rest", WHO, together, lambda: _repair(_probable(work), "isotonic"), brier),
+        Case("histogram one-vs-rest", WHO, together, lambda: _repair(_probable(work), _HISTOGRAM), brier),
     ]
 
 
@@ -73,7 +74,7 @@ def stream(pairs: Pairs) -> list[Case]:
     c, right = pairs.confidence, pairs.correct
     return [
         Case("yardstick", "numpy", "sum of both arrays", lambda: lambda: (c.sum(), right.sum()), None),
-        Case(STREAM, WHO, "1 million at a time, merged", lambda: lambda: binned(pairs)),
+        Case(STREAM, WHO, CHUNKS, lambda: lambda: binned(pairs)),
     ]
 
 
@@ -116,37 +117,13 @@ def _alone(work: Workload, spec: str) -> Callable[[], Callable[[], object]]:
     return lambda: lambda: measure(spec)(_probable(work))
 
 
-def _once(make: Callable[[], Predictions]) -> Callable[[], Predictions]:
-    """Return a function that makes the batch when it is first asked for, so that a failing door fails its case."""
-    made: list[Predictions] = []
-
-    def batch() -> Predictions:
-        if not made:
-            made.append(make())
-        return made[0]
-
-    return batch
-
-
-def _learnt(predictions: Predictions) -> Any:
-    return calibrant.fit(predictions, "temperature")
-
-
-def _fit(batch: Callable[[], Predictions]) -> Callable[[], Callable[[], object]]:
-    def make() -> Callable[[], object]:
-        predictions = batch()
-        return lambda: _learnt(predictions)
-
-    return make
+def _fit(predictions: Predictions) -> Callable[[], Any]:
+    return lambda: calibrant.fit(predictions, "temperature")
 
 
 def _temperature(learnt: Any) -> float:
     return float(learnt.temperature)
 
 
-def _repair(batch: Callable[[], Predictions], spec: str) -> Callable[[], Callable[[], object]]:
-    def make() -> Callable[[], object]:
-        predictions = batch()
-        return lambda: calibrant.fit(predictions, spec)(predictions).probabilities
-
-    return make
+def _repair(predictions: Predictions, spec: str) -> Callable[[], object]:
+    return lambda: calibrant.fit(predictions, spec)(predictions).probabilities

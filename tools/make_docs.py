@@ -70,7 +70,9 @@ def bibliography() -> dict[str, str]:
     for key, body in re.findall(r"^@\w+\{(\w+), (.*)\}$", (ROOT / "references.bib").read_text(), re.M):
         fields = dict(re.findall(r"(\w+)=\{((?:[^{}]|\{[^{}]*\})*)\}", body))
         authors = re.sub(r'\{\\"(\w)\}', r"\1", fields["author"]).split(" and ")
-        who = authors[0].split(",")[0] + (" et al." if len(authors) > 2 else "".join(f" and {a.split(',')[0]}" for a in authors[1:]))
+        who = authors[0].split(",")[0] + (
+            " et al." if len(authors) > 2 else "".join(f" and {a.split(',')[0]}" for a in authors[1:])
+        )
         where = fields.get("journal") or fields.get("booktitle", "")
         found[key] = f"{who} ({fields['year']}), *{fields['title']}*, {where}."
     return found

@@ -7,7 +7,6 @@ Measure (`evaluate`, `metrics`), repair (`compare`, `fit`, `load`), and report (
 from __future__ import annotations
 
 import importlib
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -40,6 +39,8 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return importlib.import_module(f"calibrant.{name}")
     if name == "__version__":
+        from importlib import metadata  # slow to import, and rarely asked for
+
         return metadata.version("calibrant")
     raise AttributeError(f"module 'calibrant' has no attribute {name!r}")
 

@@ -49,15 +49,12 @@ class Estimate:
         return float(self.value)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a strict-JSON record: an infinite value is None with ``"infinite": true`` beside it."""
-        names = ("value", "low", "high", "level", "null", "null_low", "null_high")
-        record: dict[str, Any] = {"name": self.name}
-        record.update({name: finite_or_none(getattr(self, name)) for name in names})
-        if math.isinf(self.value):
-            record["infinite"] = True
-        record.update(n=self.n, spec=self.spec, estimand=self.estimand, notes=list(self.notes))
+        """Return a strict-JSON record: an infinite figure is None with ``"NAME_infinite": true`` beside it."""
+        names = ("name", "value", "low", "high", "level", "null", "null_low", "null_high", "n", "spec", "estimand")
+        record = strict({name: getattr(self, name) for name in names})
+        record["notes"] = list(self.notes)
         if self.per_class is not None:
-            record["per_class"] = [finite_or_none(v) for v in self.per_class.tolist()]
+            record["per_class"] = [v if math.isfinite(v) else None for v in self.per_class.tolist()]
         return record
 
     def __repr__(self) -> str:
@@ -72,6 +69,8 @@ class Estimate:
         return f"<code>{html.escape(repr(self))}</code>"
 
 
-def finite_or_none(value: float | None) -> float | None:
-    """Return the value for strict JSON: None in place of infinities and NaN."""
-    return None if value is None or not math.isfinite(value) else float(value)
+def strict(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record for strict JSON: None for NaN and infinities, with ``"NAME_infinite": true`` for the latter."""
+    floats = {name: value for name, value in record.items() if isinstance(value, float)}
+    finite = {name: value if math.isfinite(value) else None for name, value in floats.items()}
+    return {**record, **finite, **{f"{name}_infinite": True for name, value in floats.items() if math.isinf(value)}}

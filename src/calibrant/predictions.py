@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibrant import kernels, validation
 from calibrant.errors import DataError, require, sentence
+from calibrant.provenance import Provenance
 from calibrant.row_summary import RowSummary, scan
 
 Kind = Literal["probability", "logit"]
@@ -23,21 +24,6 @@ Scores = NDArray[np.floating]
 Floats = NDArray[np.float64]
 
 _HASHED_BYTES = 1 << 20  # of the scores, in evenly spaced rows: a fingerprint, not a proof
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Provenance:
-    """The rows that a map was fitted on, and the batch that it was applied to."""
-
-    fitted_on: str
-    fitted_keys: NDArray[np.uint64] | None
-    applied_to: str
-
-    def shared_rows(self, batch: Predictions) -> int:
-        """Return how many rows of the batch the map was fitted on, as far as ids or fingerprints tell."""
-        if self.fitted_keys is not None and batch.ids is not None:
-            return int(np.isin(batch.row_keys, self.fitted_keys).sum())
-        return len(batch) if self.fitted_on == self.applied_to else 0
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -156,7 +142,7 @@ class Predictions:
         )
         fault = batch._scan()
         if fault is not None:
-            raise DataError(_fault_sentence(kind, scores, *fault))
+            raise DataError(validation.fault_sentence(kind, scores, *fault))
         return batch
 
     # ---- shape and views -------------------------------------------------------------------------------------
@@ -301,11 +287,3 @@ def _normalized(scores: Scores) -> Scores:
     sums = scores.sum(1, keepdims=True, dtype=np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         return validation.frozen((scores / sums).astype(scores.dtype))
-
-
-def _fault_sentence(kind: Kind, scores: Scores, fault: str, row: int, column: int) -> str:
-    argument = "probabilities" if kind == "probability" else "logits"
-    if fault == "empty":
-        return sentence("each row of logits", "have a finite entry", "only -inf", where=f"in row {row}")
-    condition = "be finite and not negative" if kind == "probability" else "be real numbers or -inf"
-    return sentence(argument, condition, scores[row, column], where=f"in row {row}, column {column}")

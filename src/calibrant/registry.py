@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar
 
-from calibrant.errors import UnknownMethod, require, sentence
+from calibrant.errors import DataError, UnknownMethod, require, sentence
 
 T = TypeVar("T", bound=type)
 
@@ -141,7 +141,12 @@ def build(entry: Entry, options: dict[str, Any]) -> Any:
     for option in options:
         if option not in entry.options:
             raise unknown(f"option of {entry.name}", option, list(entry.options))
-    return entry.factory(**options)
+    try:
+        return entry.factory(**options)
+    except (TypeError, AttributeError):  # a value of another type than the option compares or calls
+        told = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        way_out = f"see calibrant methods {entry.name}"
+        raise DataError(sentence(f"options of {entry.name}", "have the right types", told, way_out=way_out)) from None
 
 
 def parse(spec: str) -> tuple[str, dict[str, Any]]:

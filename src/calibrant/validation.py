@@ -178,3 +178,12 @@ def _shape_hint(array: Array) -> str:
 
 def _few(names: Sequence[str], most: int = 6) -> str:
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+
+
+def fault_sentence(kind: str, scores: NDArray[np.floating], fault: str, row: int, column: int) -> str:
+    """Return the sentence of the first bad entry that the read of the scores found."""
+    argument = "probabilities" if kind == "probability" else "logits"
+    if fault == "empty":
+        return sentence("each row of logits", "have a finite entry", "only -inf", where=f"in row {row}")
+    condition = "be finite and not negative" if kind == "probability" else "be real numbers or -inf"
+    return sentence(argument, condition, scores[row, column], where=f"in row {row}, column {column}")

@@ -43,7 +43,9 @@ def test_report_as_json_writes_only_what_is_asked_for(run, call, tmp_path):
 @pytest.mark.parametrize("name", ["good.csv", "good.parquet"])
 def test_all_formats_give_the_same_figures(call, run, files, name):
     choices = ("--json", "--no-uncertainty")
-    assert document(run("evaluate", files / name, *choices)) == document(call("evaluate", files / "plain.npz", *choices))
+    assert document(run("evaluate", files / name, *choices)) == document(
+        call("evaluate", files / "plain.npz", *choices)
+    )
 
 
 def test_evaluate_reads_in_chunks_with_the_same_figures(call, files):
@@ -120,7 +122,10 @@ def test_fit_and_apply_say_what_they_did(call, files):
 
 def test_a_map_repairs_rows_without_labels(call, files, arrays, tmp_path):
     np.savez(tmp_path / "new.npz", probabilities=arrays["probabilities"])
-    assert document(call("apply", files / "good.map", "new.npz", "--output", "out.npz", "--json"))["data"]["labels"] is None
+    assert (
+        document(call("apply", files / "good.map", "new.npz", "--output", "out.npz", "--json"))["data"]["labels"]
+        is None
+    )
 
 
 def test_evaluate_with_a_map_refuses_the_rows_it_was_fitted_on(call, files):

@@ -62,11 +62,15 @@ ARRAYS = {
 }
 
 
+AS_PROCESSES = ("NaN", "unknown class", "both kinds", "objects")
+
+
 @pytest.mark.parametrize("case", ARRAYS)
-def test_bad_arrays(run, arrays, tmp_path, case):
+def test_bad_arrays(run, call, arrays, tmp_path, case):
     change, said = ARRAYS[case]
     np.savez(tmp_path / "bad.npz", **bad(arrays, **change(arrays)))
-    refused(run("fit", "bad.npz", "--calibrator", "temperature", "--output", "map", "--json"), DATA, said)
+    door = run if case in AS_PROCESSES else call
+    refused(door("fit", "bad.npz", "--calibrator", "temperature", "--output", "map", "--json"), DATA, said)
     assert left(tmp_path) == ["bad.npz"]
 
 
@@ -216,10 +220,10 @@ def test_one_row_is_measured_and_not_repaired(run, call, arrays, tmp_path):
 def test_only_one_class_present(run, arrays, tmp_path):
     labels = np.zeros_like(arrays["labels"])
     np.savez(tmp_path / "one.npz", probabilities=arrays["probabilities"], labels=labels)
-    ran = run("report", "one.npz", "--replicates", 10)
+    ran = run("report", "one.npz", "--replicates", 10, "--repeats", 1, "--folds", 2)
     assert ran.code == 0, ran.err
     assert "report: calibrant-report.html" in ran.out
-    assert "Traceback" not in ran.err
+    assert all(line.startswith("note: ") for line in ran.err.splitlines()), ran.err
 
 
 def test_memory_that_does_not_suffice_is_a_sentence(call, files, monkeypatch):

@@ -62,7 +62,7 @@ def test_logits_of_the_probabilities(batch, spec):
 
 @given(batches())
 def test_brier_bounds_the_squared_confidence_error(batch):
-    # Jensen: the binned squared gap is at most the mean squared residual of the top class, itself at most the Brier score
+    # Jensen: the binned squared gap is at most the mean squared residual of the top class, a part of the Brier score
     assert value("rmsce(root=False)", batch) <= value("brier", batch) + 1e-12
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-SOURCE = '''"""Mixing with the uniform distribution: p' = (1 - epsilon) p + epsilon / k. A calibrator made for this test."""
+SOURCE = '''"""Mixing with the uniform distribution: (1 - epsilon) p + epsilon / k. A calibrator made for this test."""
 
 from __future__ import annotations
 

@@ -69,11 +69,10 @@ def test_hostile_headers(tmp_path, saved):
         "a list for a map": {**header, "map": []},
         "an extra field": {**header, "map": {**header["map"], "extra": 1}},
     }
-    for case, wrong in cases.items():
+    for wrong in cases.values():
         forged(tmp_path / "forged", wrong, arrays)
-        with pytest.raises(DataError):
+        with pytest.raises(DataError, match="map file"):
             calibrant.load(tmp_path / "forged")
-            pytest.fail(case)
 
 
 def test_arrays_of_the_wrong_shape_or_with_nan_are_refused(tmp_path, saved):
@@ -84,9 +83,8 @@ def test_arrays_of_the_wrong_shape_or_with_nan_are_refused(tmp_path, saved):
             continue
         for wrong in (array[..., :0], np.full_like(array, np.nan), array[None]):
             forged(tmp_path / "forged", header, {**arrays, name: wrong})
-            with pytest.raises(DataError):
+            with pytest.raises(DataError, match="map file"):
                 calibrant.load(tmp_path / "forged")
-                pytest.fail(f"{name} {wrong.shape}")
 
 
 def test_other_versions_and_other_files(tmp_path):

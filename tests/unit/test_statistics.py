@@ -59,7 +59,9 @@ def test_equal_mass_cuts_as_evenly_as_whole_rows_allow():
 
 def test_ties_are_never_split():
     p = np.repeat([[0.6, 0.4], [0.8, 0.2], [0.9, 0.1]], [5, 1, 4], axis=0)
-    sums = EqualMass(bins=4).finish(EqualMass(bins=4).gather(Confidence(), Predictions.from_probabilities(p, np.zeros(10, int)), squares=False))
+    sums = EqualMass(bins=4).finish(
+        EqualMass(bins=4).gather(Confidence(), Predictions.from_probabilities(p, np.zeros(10, int)), squares=False)
+    )
     assert sums.rows[0].tolist() == [5, 1, 4, 0] or sums.rows[0].sum() == 10
     assert sorted(r for r in sums.rows[0].tolist() if r) in ([1, 4, 5], [4, 6], [5, 5])
 

@@ -7,6 +7,7 @@ A `Calibrator` is its choices; ``fit`` checks the batch, drops rows of weight ze
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import types
 import typing
@@ -22,7 +23,8 @@ from numpy.typing import NDArray
 
 from calibrant import persistence, registry
 from calibrant.errors import CapabilityError, ConvergenceWarning, DataError, UnknownMethod, require, sentence
-from calibrant.predictions import Kind, Predictions, Provenance
+from calibrant.predictions import Kind, Predictions
+from calibrant.provenance import Provenance
 
 Scores = NDArray[np.floating]
 
@@ -150,7 +152,7 @@ class Calibrator(ABC):
             rows=len(predictions),
             fitted_on=predictions.fingerprint,
             row_keys=None if predictions.ids is None else predictions.row_keys,
-            library=metadata.version("calibrant"),
+            library=_library_version(),
             **outcome,
         )
 
@@ -179,6 +181,11 @@ def load(path: str | os.PathLike[str]) -> CalibrationMap:
         raise DataError(f"map file {str(path)!r}: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(sentence(f"map file {str(path)!r}", "hold a valid map", str(error))) from None
+
+
+@functools.cache
+def _library_version() -> str:
+    return metadata.version("calibrant")
 
 
 def _fields(part: Any) -> dict[str, Any]:

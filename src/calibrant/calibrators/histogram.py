@@ -30,7 +30,7 @@ def _mass_edges(p: Floats, weights: Floats, bins: int) -> Floats:
 
     Where ties leave fewer bins, the last edges are infinite.
     """
-    order = np.argsort(p, kind="stable")
+    order = np.argsort(p)
     reached = np.cumsum(weights[order])
     targets = np.arange(1, bins) / bins * reached[-1] * (1 - _REACHED)
     edges = np.unique(p[order[np.searchsorted(reached, targets)]])

@@ -32,7 +32,7 @@ def _log_odds(p: Floats) -> Floats:
 
 def _blocks(p: Floats, outcome: Floats, weights: Floats) -> tuple[Floats, Floats]:
     """Return the weight (blocks,) and the means (4, blocks) of label, p, 1 - p and log-odds of the isotonic blocks."""
-    order = np.argsort(p, kind="stable")
+    order = np.argsort(p)
     p, outcome, weights = p[order], outcome[order], weights[order]
     ties = np.flatnonzero(np.diff(p, prepend=0.0))  # the first row of each distinct score
     mass = np.add.reduceat(weights, ties)

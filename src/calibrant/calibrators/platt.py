@@ -21,7 +21,7 @@ from calibrant.solvers.logistic import Logistic, LogisticMinimum, minimise_each
 from calibrant.solvers.odds import label_odds
 from calibrant.solvers.rows import FLOOR, FitRows
 from calibrant.solvers.temperature import inverse_temperature
-from calibrant.solvers.zeros import check_zero, floor_of, without_zeros
+from calibrant.solvers.zeros import check_zero, prepared, without_zeros
 
 Floats = NDArray[np.float64]
 
@@ -142,8 +142,8 @@ class PlattScaling(Calibrator):
 
     def learn(self, predictions: Predictions) -> PlattMap:
         """Return the map of the best sigmoids."""
-        floor = floor_of(predictions, self.zero)
-        rows = FitRows.of(without_zeros(predictions, floor))
+        batch, floor = prepared(predictions, self.zero)
+        rows = FitRows.of(batch)
         found = _best_pairs(rows, None if self.prior is None else self.prior * rows.k)
         message = "" if found.converged else f"{found.decrease:.1e} nats of predicted decrease left"
         record = self.fit_record(predictions, converged=found.converged, iterations=found.calls, message=message)

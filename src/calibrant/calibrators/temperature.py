@@ -17,7 +17,7 @@ from calibrant.predictions import Kind, Predictions
 from calibrant.registry import register
 from calibrant.solvers.rows import FLOOR, FitRows
 from calibrant.solvers.temperature import inverse_temperature
-from calibrant.solvers.zeros import check_zero, floor_of, without_zeros
+from calibrant.solvers.zeros import check_zero, prepared, without_zeros
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,8 +94,8 @@ class TemperatureScaling(Calibrator):
 
     def learn(self, predictions: Predictions) -> TemperatureMap:
         """Return the map of the best temperature; `solvers.temperature` has the mathematics."""
-        floor = floor_of(predictions, self.zero)
-        found = inverse_temperature(FitRows.of(without_zeros(predictions, floor)), self.prior)
+        batch, floor = prepared(predictions, self.zero)
+        found = inverse_temperature(FitRows.of(batch), self.prior)
         message = "pulled to T = 1 by the prior" if found.pulled else ""
         record = self.fit_record(predictions, converged=found.converged, iterations=found.passes, message=message)
         return TemperatureMap(beta=found.beta, floor=floor, record=record)

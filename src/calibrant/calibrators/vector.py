@@ -20,7 +20,7 @@ from calibrant.registry import register
 from calibrant.solvers.quasi_newton import Blocks, PairsMinimum, minimise_pairs
 from calibrant.solvers.rows import FLOOR, FitRows
 from calibrant.solvers.temperature import inverse_temperature
-from calibrant.solvers.zeros import check_zero, floor_of, without_zeros
+from calibrant.solvers.zeros import check_zero, prepared, without_zeros
 
 Floats = NDArray[np.float64]
 _BLOCK = 1 << 18  # entries of the temporaries of a mapped batch
@@ -39,7 +39,8 @@ def _best_pairs(rows: FitRows, pseudo_rows: float) -> PairsMinimum:
         gradient = np.stack([sums.moment, sums.mass]) - target
         return sums.log_normalizer - float((pairs * target).sum()), gradient
 
-    return minimise_pairs(loss, centre, Blocks.of(there.curvature))
+    rounding = float(np.finfo(rows.scores.dtype).eps)  # the kernels' exponentials have the precision of the scores
+    return minimise_pairs(loss, centre, Blocks.of(there.curvature), noise=rounding * abs(there.log_normalizer))
 
 
 def _sums(rows: FitRows, pairs: Floats) -> kernels.AffineSums:
@@ -50,12 +51,15 @@ def _sums(rows: FitRows, pairs: Floats) -> kernels.AffineSums:
 
 def _affine_logits(logits: Scores, total: Floats, scale: Floats, shift: Floats) -> Scores:
     """Return scale * u + shift (n, k) in the dtype of the logits."""
-    out = np.empty_like(logits)
+    out, kind = np.empty_like(logits), logits.dtype.type
+    scale, shift, total = (column.astype(kind) for column in (scale, shift, total))
     step = max(1, _BLOCK // logits.shape[1])
     for start in range(0, len(logits), step):
         rows = slice(start, start + step)
-        u = np.maximum(logits[rows] - total[rows, None], math.log(FLOOR))  # (block, k)
-        out[rows] = u * scale + shift
+        block = np.subtract(logits[rows], total[rows, None], out=out[rows])  # (block, k)
+        np.maximum(block, kind(math.log(FLOOR)), out=block)
+        block *= scale
+        block += shift
     return out
 
 
@@ -130,8 +134,8 @@ class VectorScaling(Calibrator):
 
     def learn(self, predictions: Predictions) -> VectorMap:
         """Return the map of the best slopes and intercepts."""
-        floor = floor_of(predictions, self.zero)
-        rows = FitRows.of(without_zeros(predictions, floor))
+        batch, floor = prepared(predictions, self.zero)
+        rows = FitRows.of(batch)
         found = _best_pairs(rows, self.prior * rows.k)
         scale, shift = found.x[0], found.x[1] - found.x[1].mean()
         message = "" if found.converged else f"{found.decrease:.1e} nats of predicted decrease left"

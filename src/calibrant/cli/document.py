@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -69,10 +68,7 @@ def described(learnt: CalibrationMap) -> Document:
 
 
 def _gate(gate: Gate, value: float) -> Document:
-    from calibrant.estimate import finite_or_none
+    from calibrant.estimate import strict
 
-    told: Document = {"measure": gate.metric.spec, "fails": "above" if gate.above else "below"}
-    told.update(limit=finite_or_none(gate.limit), value=finite_or_none(value), passed=gate.passes(value))
-    if math.isinf(value):
-        told["infinite"] = True
-    return told
+    told = {"measure": gate.metric.spec, "fails": "above" if gate.above else "below"}
+    return strict({**told, "limit": gate.limit, "value": value, "passed": gate.passes(value)})

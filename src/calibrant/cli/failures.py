@@ -22,12 +22,12 @@ _UsageError: Any = typer.BadParameter.__base__
 
 # The library speaks of arguments; here they are options.
 _AS_OPTIONS = (
-    (re.compile(r"\b(normalize|in_sample)=True"), r"--\1"),
+    (re.compile(r"\bnormalize=True"), "--normalize"),
+    (re.compile(r"\bin_sample=True"), "--in-sample"),
     (re.compile(r"\b(scores|rows)=(?=[\"'])"), r"--\1 "),
     (re.compile(r"\b(scores|rows)=(?=\W)"), r"--\1"),
     (re.compile(r"\bpass (labels|features|weights|ids)="), r"add an array or column \1 to the file"),
     (re.compile(r"\bpass classes="), "add class_names to the file"),
-    (re.compile(r"--in_sample"), "--in-sample"),
     (
         re.compile("one probability a row goes through Predictions.binary"),
         "write one column a class, also for two classes",
@@ -55,6 +55,8 @@ def exit_code(run: Callable[[], Any]) -> int:
         return _failed(f"the work must fit into memory ({error}); evaluate and apply take --batch-rows", DATA)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
+    except SystemExit:  # the parser's answer to a reader of the help that has gone away
+        return DONE
 
 
 def as_options(text: str) -> str:

@@ -48,7 +48,8 @@ OptionalFile = Annotated[
 ]
 MapFile = Annotated[Path, typer.Argument(metavar="MAP", help="A map that fit or report has saved.", show_default=False)]
 Example = Annotated[
-    str | None, typer.Option("--example", metavar="NAME", help="An embedded example instead of a file: satellite.")
+    str | None,
+    typer.Option("--example", metavar="NAME", help="An embedded example instead of a file, such as satellite."),
 ]
 Scores = Annotated[
     str | None,
@@ -70,7 +71,7 @@ Measures = Annotated[
     typer.Option(
         "--measures",
         metavar="LIST",
-        help="A suite (default, quick) or specs with commas between them: ece(bins=10),mce.",
+        help="A suite, such as quick, or specs with commas between them: ece(bins=10),mce.",
         show_default="the suite default",
     ),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -31,10 +32,11 @@ Part = RenderableType
 def rendered(parts: Iterable[Part]) -> str:
     """Return the text of the parts: for the terminal behind stdout, or plain."""
     terminal = sys.stdout.isatty()
+    styled = terminal and not os.environ.get("NO_COLOR")
     console = Console(
         file=io.StringIO(),
         force_terminal=terminal,
-        color_system="auto" if terminal else None,
+        color_system="auto" if styled else None,
         width=None if terminal else _PIPE_WIDTH,
         markup=False,
         emoji=False,
@@ -129,11 +131,11 @@ def _measures(evaluation: Evaluation, after: Evaluation | None = None) -> Iterab
     table = _table("measure", "value", *((f"{share} interval", "if perfect", f"{share} band") if known else ()))
     if after is not None:
         table.add_column("repaired", justify="right")
-    for estimate in evaluation.measures:
+    for index, estimate in enumerate(evaluation.measures):
         cells = [estimate.spec, _number(estimate.value)]
         cells += [_span(estimate.low, estimate.high), _number(estimate.null)] if known else []
         cells += [_span(estimate.null_low, estimate.null_high)] if known else []
-        table.add_row(*cells, *([] if after is None else [_number(after[estimate.spec].value)]))
+        table.add_row(*cells, *([] if after is None else [_number(after.measures[index].value)]))
     yield table
     yield from _notes(evaluation.measures)
 

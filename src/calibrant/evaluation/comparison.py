@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from calibrant import registry
 from calibrant.calibrators import Calibrator, calibrator
-from calibrant.estimate import finite_or_none
+from calibrant.estimate import strict
 from calibrant.evaluation.cross_fit import Plan, Trial, cross_fit
 from calibrant.evaluation.measuring import check_rows
 from calibrant.evaluation.recommend import IDENTITY, paired_gain, recommend
@@ -55,12 +55,8 @@ class MethodResult:
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a strict-JSON record; an infinite log loss is None with ``"infinite": true`` beside it."""
-        record = {k: finite_or_none(v) if isinstance(v, float) else v for k, v in vars(self).items()}
-        record["notes"] = list(self.notes)
-        if math.isinf(self.log_loss):
-            record["infinite"] = True
-        return record
+        """Return a strict-JSON record: an infinite figure is None with ``"NAME_infinite": true`` beside it."""
+        return strict({**vars(self), "notes": list(self.notes)})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -126,7 +126,7 @@ def check_rows(batch: Predictions, in_sample: bool) -> None:
     """Raise ``DataError`` without labels, or for rows on which the map behind the scores was fitted."""
     require(batch.labels is not None, "predictions", "have labels to be measured", way_out="pass labels=")
     for made in batch.provenance:
-        shared = 0 if in_sample else made.shared_rows(batch)
+        shared = 0 if in_sample else made.shared_rows(len(batch), None if batch.ids is None else batch.row_keys)
         if shared:
             condition = "differ from the rows that the map was fitted on"
             way_out = "evaluate on other rows, or pass in_sample=True"

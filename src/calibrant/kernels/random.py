@@ -41,7 +41,5 @@ def draw_labels(
     """
     labels = np.empty(uniforms.shape, np.int32)
     normalizer = total if logits else None
-    _native.draw_labels(
-        scores, np.atleast_2d(uniforms), normalizer, thread_count(threads), np.atleast_2d(labels)
-    )
+    _native.draw_labels(scores, np.atleast_2d(uniforms), normalizer, thread_count(threads), np.atleast_2d(labels))
     return labels

@@ -30,6 +30,8 @@ class ClassDiagrams:
     names : the k class names.
     errors : (k,) mean absolute gap of the bins of each class: the ``per_class`` of the measure ``sce``.
     null : (k,) its mean for a perfectly calibrated model with the same scores.
+    null_ranked : (k,) the mean of the largest, second largest, ... error of such a model: what ``errors[order]`` is
+        compared with, because the worst of many classes is bad by chance too.
     order : (k,) class indices, largest error first.
     shown : the classes that have a diagram, in the order asked for.
     diagrams : one each.
@@ -38,6 +40,7 @@ class ClassDiagrams:
     names: tuple[str, ...]
     errors: Floats
     null: Floats
+    null_ranked: Floats
     order: Ints
     shown: tuple[int, ...]
     diagrams: tuple[ReliabilityDiagram, ...]
@@ -77,7 +80,7 @@ def prepare(
     errors = _errors(metric, sums)
     order = np.argsort(-errors, kind="stable")
     shown = tuple(int(c) for c in (order[:most] if classes is None else classes))
-    null, rates = _redraw(metric, predictions, shown, replicates=replicates, seed=seed)
+    null, ranked, rates = _redraw(metric, predictions, shown, replicates=replicates, seed=seed)
     low, high = bands.band(rates, level)  # (shown, B)
     names = predictions.class_labels
     diagrams = tuple(
@@ -92,7 +95,9 @@ def prepare(
         )
         for i, c in enumerate(shown)
     )
-    return ClassDiagrams(names=names, errors=errors, null=null, order=order, shown=shown, diagrams=diagrams)
+    return ClassDiagrams(
+        names=names, errors=errors, null=null, null_ranked=ranked, order=order, shown=shown, diagrams=diagrams
+    )
 
 
 def _errors(metric: CalibrationError, sums: BinSums) -> Floats:
@@ -103,10 +108,12 @@ def _errors(metric: CalibrationError, sums: BinSums) -> Floats:
 
 def _redraw(
     metric: CalibrationError, predictions: Predictions, shown: tuple[int, ...], *, replicates: int, seed: int
-) -> tuple[Floats, Floats]:
-    """Return the mean error of each class (k,) and the outcome rates (R, shown, B) over redraws of the labels."""
-    total, rates = np.zeros(predictions.k), []
+) -> tuple[Floats, Floats, Floats]:
+    """Return, over redraws of the labels, mean errors by class (k,) and by rank (k,), and rates (R, shown, B)."""
+    total, ranked, rates = np.zeros(predictions.k), np.zeros(predictions.k), []
     for sums in bands.redrawn(metric, predictions, replicates=replicates, seed=seed):
-        total += _errors(metric, sums)
+        errors = _errors(metric, sums)
+        total += errors
+        ranked += np.sort(errors)[::-1]
         rates.append(sums.outcome_rates[list(shown)])
-    return total / replicates, np.stack(rates)
+    return total / replicates, ranked / replicates, np.stack(rates)

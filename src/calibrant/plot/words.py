@@ -44,6 +44,11 @@ def percent(value: float, digits: int = 1) -> str:
     return figure(100 * value, places) + "%"
 
 
+def exact_percent(share: float) -> str:
+    """Return a chosen share as a percentage, with the digits that it has: 97.5%."""
+    return f"{100 * share:.8g}%"
+
+
 def count(value: int, noun: str, plural: str = "") -> str:
     """Return "1 row", "4,435 rows"."""
     return f"{value:,}\N{NO-BREAK SPACE}{noun if value == 1 else plural or noun + 's'}"

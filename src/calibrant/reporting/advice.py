@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from typing import Any
 
-from calibrant.plot.words import count, percent
+from calibrant.plot.words import count, exact_percent
 from calibrant.reporting.record import Report, Settings
 
 _MAP = "map.safetensors"
@@ -26,32 +27,35 @@ def steps(report: Report) -> list[dict[str, str]]:
 
 def again(report: Report) -> list[dict[str, str]]:
     """Return title and code of the ways to make the report again."""
-    settings = report.settings
-    ways = [{"title": "In Python", "code": _call(settings)}]
-    plain = (settings.measures, settings.level, settings.replicates) == ("default", 0.95, 200)
-    if plain:  # the command has no options for these
-        ways.insert(0, {"title": "On the command line", "code": _command(settings)})
-    return ways
+    chosen = report.settings
+    return [
+        {"title": "On the command line", "code": _command(chosen)},
+        {"title": "In Python", "code": _call(chosen)},
+    ]
 
 
-def _call(settings: Settings) -> str:
-    measures = settings.measures if isinstance(settings.measures, str) else list(settings.measures)
-    choices: dict[str, object] = {"measures": measures}
-    if settings.calibrators is not None:
-        choices["calibrators"] = list(settings.calibrators)
-    for name in ("folds", "repeats", "seed", "level", "replicates"):
-        choices[name] = getattr(settings, name)
+def _call(chosen: Settings) -> str:
+    choices = {name: list(value) if isinstance(value, tuple) else value for name, value in _choices(chosen).items()}
     told = "".join(f"    {name}={value!r},\n" for name, value in choices.items())
     return f"calibrant.report(\n    predictions,\n{told})"
 
 
-def _command(settings: Settings) -> str:
-    parts = ["calibrant", "report", "FILE"]
-    if settings.calibrators is not None:
-        parts += ["--calibrators", shlex.quote(",".join(settings.calibrators))]
-    for name in ("folds", "repeats", "seed"):
-        parts += [f"--{name}", str(getattr(settings, name))]
+def _command(chosen: Settings) -> str:
+    parts = ["calibrant report FILE"]
+    for name, value in _choices(chosen).items():
+        text = ",".join(value) if isinstance(value, tuple) else str(value)
+        parts.append(f"--{name} {shlex.quote(text)}")
     return " ".join(parts)
+
+
+def _choices(chosen: Settings) -> dict[str, Any]:
+    """Return the arguments that make the report again, without those that ask for what is the default."""
+    names = ["folds", "repeats", "seed", "level", "replicates"]
+    if chosen.calibrators is not None:
+        names.insert(0, "calibrators")
+    if chosen.measures != "default":
+        names.insert(0, "measures")
+    return {name: getattr(chosen, name) for name in names}
 
 
 def settings(report: Report) -> list[tuple[str, str]]:
@@ -64,7 +68,7 @@ def settings(report: Report) -> list[tuple[str, str]]:
         ("scores", "logits" if data.kind == "logit" else "probabilities"),
         ("labels", data.labels),
         ("weights", "yes" if data.weighted else "none"),
-        ("level of intervals and bands", percent(chosen.level, 0)),
+        ("level of intervals and bands", exact_percent(chosen.level)),
         ("resampling", f"{chosen.replicates:,} bootstrap replicates and {chosen.replicates:,} redraws of the labels"),
         ("cross-fitting", splits),
         ("seed", str(chosen.seed)),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from calibrant.plot import ClassDiagrams, ReliabilityDiagram, svg
 from calibrant.plot.words import percent, shortened
@@ -15,21 +16,23 @@ def section(pictures: Pictures) -> dict[str, Any]:
     """Return the panels, the number of other classes, and the strip of all errors where some are not shown."""
     before, after = pictures.classes, pictures.classes_after
     later = after.diagrams if after is not None else (None,) * len(before.diagrams)
+    null = before.null[list(before.shown)]
     return {
-        "panels": [_panel(*both) for both in zip(before.diagrams, later, strict=True)],
+        "panels": [_panel(*three) for three in zip(before.diagrams, later, null, strict=True)],
         "total": len(before.names),
         "others": before.others,
         "strip": _strip(before) if before.others else None,
     }
 
 
-def _panel(before: ReliabilityDiagram, after: ReliabilityDiagram | None) -> dict[str, Any]:
+def _panel(before: ReliabilityDiagram, after: ReliabilityDiagram | None, null: float) -> dict[str, Any]:
     return {
-        "name": shortened(before.name),
+        "name": _breakable(shortened(before.name)),
         "picture": Markup(svg.draw_class(before)),
         "says": percent(before.mean_score),
         "occurs": percent(before.outcome_rate),
         "error": percent(before.error),
+        "null": percent(null),
         "error_after": None if after is None else percent(after.error),
     }
 
@@ -44,5 +47,9 @@ def _strip(classes: ClassDiagrams) -> dict[str, Any]:
         "best": shortened(classes.names[best], 40),
         "best_error": percent(float(classes.errors[best])),
         "median_error": percent(float(classes.errors[middle])),
-        "above": int((classes.errors > classes.null).sum()),
     }
+
+
+def _breakable(name: str) -> Markup:
+    """Return a name that may be broken where words meet."""
+    return Markup(re.sub("([_./-])", r"\1<wbr>", str(escape(name))))

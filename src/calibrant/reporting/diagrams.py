@@ -33,13 +33,11 @@ def _described(title: str, diagram: ReliabilityDiagram, top: float) -> dict[str,
 
 
 def _bin(diagram: ReliabilityDiagram, b: int) -> dict[str, str]:
-    gap = 100 * float(diagram.outcome_rates[b] - diagram.mean_scores[b])
     return {
         "range": f"{figure(100 * diagram.edges[b], 1)} – {percent(diagram.edges[b + 1])}",
         "rows": f"{int(diagram.rows[b]):,}",
         "says": percent(diagram.mean_scores[b]),
         "right": percent(diagram.outcome_rates[b]),
-        "gap": figure(gap, 1, sign=True),
         "band": f"{figure(100 * diagram.low[b], 1)} – {percent(diagram.high[b])}",
-        "beyond": "beyond chance" if diagram.beyond[b] else "within chance",
+        "beyond": "beyond" if diagram.beyond[b] else "within",
     }

@@ -10,13 +10,14 @@ from markupsafe import Markup
 from calibrant import registry
 from calibrant.errors import UnknownMethod
 from calibrant.estimate import Estimate
+from calibrant.metrics import CalibrationError, measure
 from calibrant.plot.svg import Span, draw_span
 from calibrant.plot.words import NOTHING, common_places, figure
 from calibrant.reporting.footnotes import Footnotes
 from calibrant.reporting.record import Report
 
 _OUTSIDE = (
-    "the value lies outside its interval: noise raises it, and the interval is about the population, without that noise"
+    "the value lies outside its interval: that is about the population, and the value holds the noise of these rows"
 )
 _INFINITE = "∞: at least one row gave probability zero to what happened; one such row makes the mean infinite"
 
@@ -81,13 +82,24 @@ def _null(estimate: Estimate) -> dict[str, str]:
 
 
 def evidence(estimate: Estimate) -> str:
-    """Return whether the value lies in the band of a calibrated model, in words."""
+    """Return whether the value is what chance gives a calibrated model; an error below the band is that too."""
     if estimate.null_low is None or estimate.null_high is None:
         return ""
-    return "within chance" if estimate.null_low <= estimate.value <= estimate.null_high else "beyond chance"
+    low = -math.inf if _is_error(estimate) else estimate.null_low
+    return "within chance" if low <= estimate.value <= estimate.null_high else "beyond chance"
+
+
+def _is_error(estimate: Estimate) -> bool:
+    """Whether the measure is a calibration error, whose large values alone speak against calibration."""
+    try:
+        return isinstance(measure(estimate.spec), CalibrationError)
+    except UnknownMethod:  # an object that is not registered
+        return False
 
 
 def _picture(before: Estimate, after: Estimate | None) -> str:
+    if before.null is None and before.low is None:
+        return ""  # a dot alone tells nothing
     later = None if after is None else after.value
     numbers = (before.value, before.low, before.high, before.null_low, before.null_high, later)
     known = [v for v in numbers if v is not None and math.isfinite(v)]

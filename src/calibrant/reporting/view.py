@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from calibrant.plot import svg
-from calibrant.plot.words import count, percent
+from calibrant.plot.words import count, exact_percent
 from calibrant.reporting import advice, classes, diagrams, figures, measures, methods
 from calibrant.reporting.record import Report
 
@@ -29,7 +29,7 @@ def view(report: Report) -> dict[str, Any]:
         "methods": methods.table(report.comparison),
         "definitions": measures.definitions(report),
         "settings": advice.settings(report),
-        "level": percent(report.settings.level, 0),
+        "level": exact_percent(report.settings.level),
         "n": report.evaluation.data.n,
         "k": report.evaluation.data.k,
         "weighted": report.evaluation.data.weighted,

@@ -61,8 +61,8 @@ def normalized(values: Scores, sums: Floats, fallback: Predictions) -> Scores:
 def effective_weights(predictions: Predictions) -> Floats:
     """Return the weights (n,) scaled to sum to the effective number of rows, the unit of pseudo-rows."""
     weights = predictions.row_weights
-    scaled: Floats = weights * (predictions.effective_rows / weights.sum())
-    return scaled
+    share: float = predictions.effective_rows / float(weights.sum())
+    return weights * share
 
 
 def label_mass(predictions: Predictions, c: int) -> Floats:
@@ -71,4 +71,5 @@ def label_mass(predictions: Predictions, c: int) -> Floats:
         assert predictions.labels is not None
         soft: Floats = np.ascontiguousarray(predictions.labels[:, c], dtype=np.float64)
         return soft
-    return (predictions.hard_labels == c).astype(np.float64)
+    hard: Floats = (predictions.hard_labels == c).astype(np.float64)
+    return hard

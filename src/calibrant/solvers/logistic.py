@@ -70,4 +70,3 @@ def _newton(at: Logistic) -> tuple[Floats, Floats]:
     determinant = np.maximum(d11 * d22 - d12 * d12, lift * (d11 + d22))
     step = -np.stack([d22 * first - d12 * second, d11 * second - d12 * first]) / determinant
     return step, -(at.gradient * step).sum(0) / 2
-

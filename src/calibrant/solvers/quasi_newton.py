@@ -1,24 +1,31 @@
 """The minimum of a smooth convex function of k pairs of numbers, by L-BFGS in the metric of its 2 x 2 blocks.
 
 Each class has a slope and an intercept whose curvature differs by orders of magnitude between classes and between the
-two. In coordinates where every block is the identity, L-BFGS needs a few tens of calls, whatever the classes' sizes.
+two. In coordinates where every block is the identity, full steps nearly always do, and ten to thirty calls suffice.
+
+Written out rather than taken from scipy: its L-BFGS-B solves tiny systems through LAPACK at every step, and waking the
+threads of a BLAS for them made a fit of six numbers take 50 ms in place of 4 on a loaded machine.
+Source: Nocedal and Wright, Numerical Optimization, algorithm 7.4.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# The predicted decrease still to come, half the squared gradient in the block metric, in nats.
-CERTIFIED = 1e-9
+# The predicted decrease still to come, half the squared gradient in the block metric, in nats. The blocks leave out how
+# classes compete, and the true excess was up to twice the prediction on real sets: a factor of ten below 1e-9.
+CERTIFIED = 1e-10
 MOST_CALLS = 500
-MEMORY = 20  # past steps that L-BFGS keeps: 40 vectors of 2 k numbers
+MEMORY = 15  # past steps that are kept: 30 vectors of 2 k numbers
+SUFFICIENT = 1e-4  # share of the decrease promised by the slope that a step must bring (Armijo's rule)
+LEAST_SHARE = 2.0**-30  # of a step; below it only rounding is left
 
 
 class PairsMinimum(NamedTuple):
@@ -64,19 +71,55 @@ class Blocks(NamedTuple):
         return np.stack([(step[0] - self.b * second) / self.a, second])
 
 
-def minimise_pairs(function: Callable[[Floats], tuple[float, Floats]], start: Floats, blocks: Blocks) -> PairsMinimum:
+class _Memory:
+    """The last steps s with their changes of gradient y: an inverse curvature, applied by the two-loop recursion."""
+
+    def __init__(self) -> None:
+        self._pairs: deque[tuple[Floats, Floats, float]] = deque(maxlen=MEMORY)
+
+    def add(self, step: Floats, change: Floats) -> None:
+        product = _dot(step, change)
+        if product > np.finfo(np.float64).tiny:  # a convex function never turns back; rounding can
+            self._pairs.append((step, change, product))
+
+    def direction(self, gradient: Floats) -> Floats:
+        """Return minus the inverse curvature times the gradient."""
+        q, shares = gradient.copy(), []
+        for step, change, product in reversed(self._pairs):
+            shares.append(_dot(step, q) / product)
+            q -= shares[-1] * change
+        if self._pairs:
+            _, change, product = self._pairs[-1]
+            q *= product / _dot(change, change)
+        for (step, change, product), share in zip(self._pairs, reversed(shares), strict=True):
+            q += (share - _dot(change, q) / product) * step
+        return -q
+
+
+def minimise_pairs(
+    function: Callable[[Floats], tuple[float, Floats]], start: Floats, blocks: Blocks, noise: float
+) -> PairsMinimum:
     """Return the minimum of a convex ``function`` of an array (2, k) that returns its value and gradient (2, k).
 
-    ``blocks`` is the block diagonal of the curvature near the start.
+    ``blocks`` is the block diagonal of the curvature near the start; ``noise`` is how far rounding may move a value.
     """
-    shape = start.shape
+    x, memory = start, _Memory()
+    value, gradient = function(x)
+    gradient, share, calls = blocks.to_scaled(gradient), 1.0, 1
+    direction = memory.direction(gradient)
+    while _dot(gradient, gradient) > 2 * CERTIFIED and share >= LEAST_SHARE and calls < MOST_CALLS:
+        there = x + share * blocks.from_scaled(direction)
+        value_there, raw = function(there)
+        calls += 1
+        gradient_there = blocks.to_scaled(raw)
+        if value_there > value + SUFFICIENT * share * _dot(gradient, direction) + noise:
+            share /= 2
+            continue
+        memory.add(share * direction, gradient_there - gradient)
+        x, value, gradient, share = there, value_there, gradient_there, 1.0
+        direction = memory.direction(gradient)
+    return PairsMinimum(x, calls, _dot(gradient, gradient) / 2)
 
-    def scaled(x: Floats) -> tuple[float, Floats]:
-        value, gradient = function(start + blocks.from_scaled(x.reshape(shape)))
-        return value, blocks.to_scaled(gradient).ravel()
 
-    gentle = np.sqrt(CERTIFIED / start.size)  # so that all coordinates together stay within CERTIFIED
-    options = {"maxfun": MOST_CALLS, "maxiter": MOST_CALLS, "maxcor": MEMORY, "gtol": gentle, "ftol": 0.0}
-    found = scipy.optimize.minimize(scaled, np.zeros(start.size), jac=True, method="L-BFGS-B", options=options)
-    decrease = float(found.jac @ found.jac) / 2
-    return PairsMinimum(start + blocks.from_scaled(found.x.reshape(shape)), int(found.nfev), decrease)
+def _dot(a: Floats, b: Floats) -> float:
+    return float((a * b).sum())

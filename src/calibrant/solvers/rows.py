@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrant import kernels
 from calibrant.predictions import Predictions
 from calibrant.solvers.zeros import TINY
 
@@ -69,9 +70,9 @@ class FitRows:
         """Return the share of the fit that ``prior`` pseudo-rows have: prior / (effective rows + prior)."""
         return prior / (self.effective + prior)
 
-    def thinned(self, most: int) -> FitRows:
-        """Return at most ``most`` evenly spaced rows, to start a fit from."""
-        every = slice(None, None, -(-len(self.scores) // most))
+    def thinned(self, step: int) -> FitRows:
+        """Return every ``step``-th row, to start a fit from."""
+        every = slice(None, None, step)
         weights = self.weights[every]
         return replace(
             self,
@@ -93,7 +94,7 @@ class FitRows:
             return self._picked(self.labels) - self.top_scores()
         gaps = np.empty(len(self.scores))
         for rows, q in self.soft_blocks():
-            z = self._widened(self.scores[rows])  # (block, k)
+            z = self._logs(self.scores[rows])  # (block, k)
             gaps[rows] = (q * (z - z.max(1, keepdims=True))).sum(1) / q.sum(1)
         return gaps
 
@@ -108,7 +109,7 @@ class FitRows:
             return self.by_label(np.ones_like(u)), self.by_label(u)
         mass, moment = np.zeros(self.k), np.zeros(self.k)
         for rows, q in self.soft_blocks():
-            u = self._log_probabilities(self._widened(self.scores[rows]), self.total[rows, None])
+            u = self._log_probabilities(self._logs(self.scores[rows]), self.total[rows, None])
             mass += self.weights[rows] @ q
             moment += self.weights[rows] @ (q * u)
         return mass, moment
@@ -138,11 +139,11 @@ class FitRows:
 
     def _picked(self, columns: NDArray[np.integer]) -> Floats:
         """Return one logit or log-probability a row (n,)."""
-        return self._widened(self.scores[np.arange(len(columns)), columns])
+        return self._logs(self.scores[np.arange(len(columns)), columns][:, None])[:, 0]
 
-    def _widened(self, scores: Scores) -> Floats:
-        wide = scores.astype(np.float64)
-        return wide if self.logits else np.log(wide)
+    def _logs(self, scores: Scores) -> Floats:
+        """Return logits or log-probabilities (m, k), by the logarithm of the kernels: differences to it are 0."""
+        return (scores if self.logits else kernels.log_probabilities(scores, floor=FLOOR)).astype(np.float64)
 
     def _log_probabilities(self, z: Floats, total: Floats) -> Floats:
         return np.maximum(z - total, np.log(FLOOR)) if self.logits else z

@@ -9,10 +9,11 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-LONGEST_STEP = math.log(4.0)
+# Steps in log x, from the first up to the last, doubled each time that they fall short: 1e-200 is ten steps from 1.
+FIRST_REACH, LAST_REACH = math.log(4.0), 100.0
 # Newton's error after a step of relative length s is of the order s^2: 1e-7 in x, 1e-14 in a loss of curvature ~ 1.
 SETTLED_STEP = 3e-4
-# Where a longest step changes the loss by less than this many nats there is nothing left to find but rounding.
+# Where Newton's step promises less than this many nats there is nothing left to find but rounding.
 FLAT = 1e-14
 MOST_STEPS = 200
 
@@ -32,21 +33,28 @@ def minimise(slope: Callable[[float], tuple[float, float]], start: float) -> Min
     below the start. The last Newton step is taken and not checked by another call (see ``SETTLED_STEP``).
     """
     low, high, x = 0.0, math.inf, start
-    falls_at_zero = None
+    falls_at_zero, reach = None, FIRST_REACH
     for step in range(1, MOST_STEPS + 1):
         gradient, curvature = slope(x)
         low, high = (x, high) if gradient < 0 else (low, x)
-        if abs(gradient) * x <= FLAT:
-            return Minimum(x, step, True)
-        move = -gradient / (x * curvature) if curvature > 0 else math.copysign(math.inf, -gradient)
-        if abs(move) <= SETTLED_STEP:
-            return Minimum(x * math.exp(move), step, True)
-        x = _inside(x * math.exp(min(max(move, -LONGEST_STEP), LONGEST_STEP)), low, high)
+        move = _newton(gradient, x * curvature)
+        if abs(move) <= SETTLED_STEP or abs(gradient * x * move) <= 2 * FLAT:
+            return Minimum(x * math.exp(move) if abs(move) < 1 else x, step, True)
+        bounded = min(max(move, -reach), reach)
+        reach = reach if bounded == move else min(2 * reach, LAST_REACH)
+        x = _inside(x * math.exp(bounded), low, high)
         if low == 0 and x < start / 16 and falls_at_zero is None:
             falls_at_zero = slope(0.0)[0] < 0
             if not falls_at_zero:
                 return Minimum(0.0, step + 1, True)
     return Minimum(x, MOST_STEPS, False)
+
+
+def _newton(gradient: float, curvature: float) -> float:
+    """Return Newton's step, infinite where the curvature has underflowed, 0 at a gradient of 0."""
+    if gradient == 0 or curvature > 0:
+        return -gradient / curvature if gradient else 0.0
+    return math.copysign(math.inf, -gradient)
 
 
 def _inside(x: float, low: float, high: float) -> float:

@@ -27,35 +27,49 @@ def check_zero(zero: float | None) -> None:
     require(holds, "zero", "lie in (0, 1) or be None", zero, way_out="None takes half the smallest positive score")
 
 
-def floor_of(predictions: Predictions, zero: float | None) -> float:
-    """Return ``zero``, or half the smallest positive probability of the batch (at least the smallest normal number)."""
-    if zero is not None:
-        return zero
-    if predictions.logits:
-        smallest = math.exp(_lowest_log(predictions.scores, predictions.summary.total))
-    else:
-        smallest = _lowest_positive(predictions.scores)
-    return max(smallest / 2, TINY)
-
-
 def without_zeros(predictions: Predictions, floor: float) -> Predictions:
     """Return the batch with ``floor`` in the place of each exact zero, its row rescaled; itself where there is none."""
-    zero = -np.inf if predictions.logits else 0.0
-    if predictions.scores.min() > zero:
-        return predictions
+    return _replaced(predictions, floor) if predictions.scores.min() == _zero(predictions) else predictions
+
+
+def prepared(predictions: Predictions, zero: float | None) -> tuple[Predictions, float]:
+    """Return the batch of a fit without exact zeros, and the floor that stands for them.
+
+    The floor is ``zero``, or half the smallest positive probability of the batch, at least the smallest normal number.
+    """
+    least = predictions.scores.min(1)  # (n,): the one read of the scores, or the first of two
+    some = bool(least.min() == _zero(predictions))
+    if zero is None:
+        if predictions.logits:
+            smallest = math.exp(_lowest_log(predictions.scores, predictions.summary.total, least))
+        else:
+            smallest = _lowest_positive(predictions.scores) if some else float(least.min())
+        zero = max(smallest / 2, TINY)
+    return (_replaced(predictions, zero) if some else predictions), zero
+
+
+def floor_of(predictions: Predictions, zero: float | None) -> float:
+    """Return the floor that `prepared` finds."""
+    return prepared(predictions, zero)[1]
+
+
+def _zero(predictions: Predictions) -> float:
+    return -math.inf if predictions.logits else 0.0
+
+
+def _replaced(predictions: Predictions, floor: float) -> Predictions:
     dtype = predictions.scores.dtype
     least = max(floor, float(np.finfo(dtype).smallest_subnormal))
+    absent = predictions.scores == _zero(predictions)  # (n, k)
     if predictions.logits:
         standing = (predictions.summary.total + math.log(least)).astype(dtype)[:, None]  # (n, 1)
-        return predictions.rescored(np.where(predictions.scores == zero, standing, predictions.scores), "logit")
-    absent = predictions.scores == zero  # (n, k)
+        return predictions.rescored(np.where(absent, standing, predictions.scores), "logit")
     grown = 1 + least * absent.sum(1, keepdims=True)  # (n, 1), of a row that summed to 1
     return predictions.rescored((np.where(absent, least, predictions.scores) / grown).astype(dtype), "probability")
 
 
-def _lowest_log(logits: Scores, total: Floats) -> float:
-    """Return the smallest log-probability above -inf."""
-    least = logits.min(1)  # (n,)
+def _lowest_log(logits: Scores, total: Floats, least: Scores) -> float:
+    """Return the smallest log-probability above -inf, given the smallest logit of each row (n,)."""
     for row in np.flatnonzero(np.isneginf(least)):
         least[row] = logits[row].min(initial=np.inf, where=np.isfinite(logits[row]))
     return float((least - total).min())

@@ -14,7 +14,8 @@ def test_two_bins_by_hand():
     assert learnt.edges[1] == pytest.approx([0.2])
     assert learnt.levels[1] == pytest.approx([(1 + 0.15) / 3, (2 + 0.8) / 3])  # (W y + s) / (W + 1)
     mapped = learnt(Predictions.binary([0.2, 0.2000001])).scores[:, 1]
-    assert mapped == pytest.approx([1.15 / 3, 2.8 / 3])  # closed on the right
+    # closed on the right; class 0 has the levels (0 + 0.2) / 3 and (1 + 0.85) / 3, and stays in its upper bin
+    assert mapped == pytest.approx([1.15 / (1.15 + 1.85), 2.8 / (2.8 + 1.85)])
 
 
 def test_equal_mass_never_splits_ties():

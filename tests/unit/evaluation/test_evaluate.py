@@ -103,7 +103,7 @@ def test_an_infinite_log_loss_is_said_in_strict_json():
     record = json.loads(json.dumps(evaluation.to_dict(), allow_nan=False))
     loss = next(m for m in record["measures"] if m["name"] == "log_loss")
     assert loss["value"] is None
-    assert loss["infinite"] is True
+    assert loss["value_infinite"] is True
 
 
 def test_rows_of_the_fit_are_refused_unless_asked(batch):

@@ -7,6 +7,7 @@ import pytest
 
 from calibrant.calibrators.base import CalibrationMap, Calibrator
 from calibrant.calibrators.identity import Identity, IdentityMap
+from calibrant.calibrators.temperature import TemperatureScaling
 from calibrant.registry import Capabilities, Entry
 from calibrant.testing import bank, check_calibrator
 from calibrant.testing import calibrators as laws
@@ -58,19 +59,18 @@ BREAKS = {
     "finite_log_loss": ("exact_zeros", Broken(lambda b: lambda p: p)),
     "argmax": ("over_confident", Broken(lambda b: lambda p: np.roll(p, 1, 1), preserves_argmax=True)),
     "training_loss": ("over_confident", Broken(lambda b: lambda p: scaled(p, 2.0), contains_identity=True)),
-    "differentiable": ("over_confident", Broken(lambda b: lambda p: scaled(np.round(p, 1) + 0.1, 1), differentiable=True)),
-    "batch_size": ("over_confident", Broken(lambda b: lambda p: scaled(p, 1 + p.mean()))),
+    "differentiable": ("over_confident", Broken(lambda b: lambda p: scaled(p.round(1) + 0.1, 1), differentiable=True)),
+    "batch_size": ("over_confident", Broken(lambda b: lambda p: scaled(p, 1 + p.max()))),
     "row_order": ("over_confident", Broken(lambda b: lambda p: scaled(p, 1 + first_label(b)))),
     "class_relabelling": ("over_confident", Broken(lambda b: lambda p: scaled(p * [1, 2, 3, 4], 1))),
     "logit_shift": ("over_confident", Broken(lambda b: lambda p: scaled(p, 1 + abs(b.scores[0, 0]) / 9))),
     "kinds_agree": ("over_confident", Broken(lambda b: lambda p: scaled(p, 1 + b.logits))),
     "weight_scale": ("weights", Broken(lambda b: lambda p: scaled(p, b.row_weights.sum() / 99))),
-    "zero_weights": ("weights", Broken(lambda b: lambda p: scaled(p, 1 + len(b) / 99))),
     "whole_weights": ("over_confident", Broken(lambda b: lambda p: scaled(p, 1 + b.effective_rows / 99))),
     "one_hot_labels": ("over_confident", Broken(lambda b: lambda p: scaled(p, 1 + b.soft))),
     "features": ("over_confident", Broken(lambda b: lambda p: scaled(p, 1 + (b.features is None)))),
     "parameters": ("over_confident", Broken(lambda b: lambda p: p, parameters="k")),
-    "truth_recovered": ("over_confident", Broken(lambda b: lambda p: scaled(p, 1 + first_label(b)), recovers_truth=True)),
+    "truth_recovered": ("biased", Broken(lambda b: lambda p: scaled(p, 1 + len(b) / 1e4), recovers_truth=True)),
 }
 
 
@@ -111,6 +111,21 @@ def test_labels_that_leak_into_the_map_are_noticed():
 
     with pytest.raises(AssertionError, match="labels of a batch"):
         laws.check_labels_are_needed(Leak(), bank()["biased"])
+
+
+def test_rows_of_weight_zero_that_count_are_noticed():
+    class Counting(Broken):
+        def fit(self, predictions):
+            return self.learn(predictions)
+
+    with pytest.raises(AssertionError, match="total variation"):
+        laws.check_zero_weights(Counting(lambda b: lambda p: scaled(p, 1 + len(b) / 99)), bank()["biased"])
+
+
+def test_a_loaded_map_that_differs_is_noticed(monkeypatch):
+    monkeypatch.setattr(laws, "load", lambda path: TemperatureScaling().fit(bank()["biased"]))
+    with pytest.raises(AssertionError, match="another kind of map"):
+        laws.check_saved_and_loaded(Identity(), bank()["biased"])
 
 
 def test_undeclared_limits_are_noticed():

@@ -12,17 +12,17 @@ _MOST_STEPS = 450  # finer than a screen shows
 
 
 def draw_errors(classes: ClassDiagrams) -> str:
-    """Return the strip, stretched to the page's width: errors as an area, their level if calibrated as a line."""
+    """Return the strip, stretched to the page's width: errors as an area, those of a calibrated model as a line."""
     picked = np.linspace(0, len(classes.order) - 1, min(len(classes.order), _MOST_STEPS)).astype(int)
-    ranked = classes.order[picked]
-    top = float(max(classes.errors.max(), classes.null.max())) or 1.0
+    ranked, null_ranked = classes.errors[classes.order][picked], classes.null_ranked[picked]
+    top = float(max(classes.errors.max(), classes.null_ranked.max())) or 1.0
     step = _WIDTH / len(ranked)
     area = [(0.0, _HEIGHT)]
-    for i, c in enumerate(ranked):
-        y = _HEIGHT * (1 - classes.errors[c] / top)
+    for i, error in enumerate(ranked):
+        y = _HEIGHT * (1 - error / top)
         area += [(i * step, y), ((i + 1) * step, y)]
     area.append((_WIDTH, _HEIGHT))
-    null = [((i + 0.5) * step, _HEIGHT * (1 - classes.null[c] / top)) for i, c in enumerate(ranked)]
+    null = [((i + 0.5) * step, _HEIGHT * (1 - error / top)) for i, error in enumerate(null_ranked)]
     content = [
         svg.polygon(area, "cal-area"),
         svg.tag("polyline", points=svg.coordinates(null), class_="cal-null"),

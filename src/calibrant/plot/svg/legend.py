@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from calibrant.plot.svg import elements as svg
 from calibrant.plot.svg.frame import mark
+from calibrant.plot.words import exact_percent
 
 _LINE = 20.0
 
@@ -15,7 +16,7 @@ def entries(level: float) -> list[tuple[str, str]]:
         (mark("over", True, 10, 8, 5.5), "over-confident: right less often than it says"),
         (mark("under", True, 10, 8, 5.5), "under-confident: right more often than it says"),
         (mark("over", False, 10, 8, 5.5), "hollow: within chance"),
-        (band, f"where {level:.0%} of the bins would lie if calibrated"),
+        (band, f"where {exact_percent(level)} of the bins would lie if calibrated"),
         (svg.line(1, 8, 19, 8, "cal-diagonal"), "calibrated: says what happens"),
     ]
 

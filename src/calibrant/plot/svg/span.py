@@ -36,7 +36,7 @@ def limits(spans: list[Span]) -> tuple[float, float]:
 
 
 def draw_span(span: Span, title: str, axis: tuple[float, float] | None = None) -> str:
-    """Return the line on an axis, by default its own."""
+    """Return the line on an axis, by default its own; an arrow tells of a value that lies before it."""
     low, high = axis or limits([span])
 
     def x(value: float) -> float:
@@ -53,7 +53,9 @@ def draw_span(span: Span, title: str, axis: tuple[float, float] | None = None) -
         content.append(svg.line(x(span.low or 0.0), middle, x(span.high or 0.0), middle, "cal-span"))
     if _known(span.after):
         content.append(svg.circle(x(span.after or 0.0), middle, 4, "cal-after"))
-    if _known(span.value):
+    if _known(span.value) and (span.value or 0.0) < low:
+        content.append(svg.polygon([(1, middle), (8, middle - 4.5), (8, middle + 4.5)], "cal-value"))
+    elif _known(span.value):
         content.append(svg.circle(x(span.value or 0.0), middle, 4.5, "cal-value"))
     return svg.picture(_WIDTH, _HEIGHT, *content, title=title, fixed=True)
 

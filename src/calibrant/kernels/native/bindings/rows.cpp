@@ -41,11 +41,12 @@ FaultyEntry scan_blocks(const RowTask<T>& task, int threads, double* class_total
   const Index width = padded(task.k);
   const Blocks blocks = cut_rows(task.n, task.k, width * static_cast<Index>(sizeof(double)));
   std::vector<double> totals(blocks.count * width);
-  std::vector<T> scratch(task.logits ? std::max(threads, 1) * width : 0);
+  const Index size = task.logits ? kScanTile * width : 0;
+  std::vector<T> scratch(std::max(threads, 1) * size);
   std::vector<FaultyEntry> faults(blocks.count);
   run_blocks(blocks.count, threads, [&](int block, int slot) {
     CALIBRANT_CALL_CLONE(scan_rows, task, blocks.first(block), blocks.last(block), totals.data() + block * width,
-                         task.logits ? scratch.data() + slot * width : nullptr, &faults[block]);
+                         scratch.data() + slot * size, &faults[block]);
   });
   for (int block = 0; block < blocks.count; ++block) {
     for (Index c = 0; c < task.k; ++c) class_totals[c] += totals[block * width + c];

@@ -18,18 +18,15 @@ CALIBRANT_INLINE Index search_bin(double value, const double* edges, Index bins,
   return low;
 }
 
-// The same for edges that are about equally spaced, `rate` bins a unit: a guess, then corrected by the edges.
+// The same for edges that lie within a quarter of a width of equal spacing, `rate` bins a unit. The guess is then at
+// most one bin off; it is corrected by the edges, without branches that would be mispredicted.
 CALIBRANT_INLINE Index guess_bin(double value, const double* edges, Index bins, bool right, double rate) {
   Index b = Index((value - edges[0]) * rate);
   b = b < bins ? b : bins - 1;
-  if (right) {
-    while (b > 0 && value <= edges[b]) --b;
-    while (b < bins - 1 && value > edges[b + 1]) ++b;
-  } else {
-    while (b > 0 && value < edges[b]) --b;
-    while (b < bins - 1 && value >= edges[b + 1]) ++b;
-  }
-  return b;
+  const bool below = right ? value <= edges[b] : value < edges[b];
+  b -= below & (b > 0);
+  const bool above = right ? value > edges[b + 1] : value >= edges[b + 1];
+  return b + (above & (b < bins - 1));
 }
 
 // The bin of `value`, or -1 outside the edges; bins that span [0, 1] take what rounding has put above 1.

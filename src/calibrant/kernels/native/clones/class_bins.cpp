@@ -69,15 +69,19 @@ CALIBRANT_INLINE void for_entries_above(const T* row, Index k, T threshold, F&& 
   Index j = 0;
   for (; j + 4 * kLanes <= k; j += 4 * kLanes) {
     Group<T> x[4];
-    for (int g = 0; g < 4; ++g) x[g] = load(row + j + g * kLanes);
+    for (int g = 0; g < 4; ++g) {
+      if (g % 2 == 0) prefetch(row + j + g * kLanes);
+      x[g] = load(row + j + g * kLanes);
+    }
     if (!any4(greater_mask(x[0], t) | greater_mask(x[1], t) | greater_mask(x[2], t) | greater_mask(x[3], t))) continue;
     for (int g = 0; g < 4; ++g) visit(j + g * kLanes, x[g]);
   }
   for_groups(row + j, k - j, -T(__builtin_huge_val()), [&](Index l, Group<T> x) { visit(j + l, x); });
 }
 
+// The task is passed by value: fields of another's task would be read again after every store.
 template <bool Weighted, bool Soft, class T>
-void bin_rows(const ClassBinTask<T>& task, Index first, Index last, double* cells) {
+void bin_rows(const ClassBinTask<T> task, Index first, Index last, double* cells) {
   const double log_edge = ::log(task.edges.values[1]);
   for (Index i = first; i < last; ++i) {
     if (Weighted && task.weights[i] == 0) continue;

@@ -165,14 +165,14 @@ CALIBRANT_INLINE l4 greater_mask(d8 a, d8 b) { return (a.lo > b.lo) | (a.hi > b.
 CALIBRANT_INLINE l4 equal_mask(f8 a, f8 b) { return (l4)(a == b); }
 CALIBRANT_INLINE l4 equal_mask(d8 a, d8 b) { return (a.lo == b.lo) | (a.hi == b.hi); }
 
-// Counts the lanes that lie above a value, and those that lie at or above it.
+// Counts, lane by lane, how often x lies above a value, and how often at or above it; true is -1.
 template <class T>
 struct Counter;
 template <>
 struct Counter<float> {
   i8 above, at_least;
   void add(f8 x, f8 value) {
-    above -= x > value;  // true is -1
+    above -= x > value;
     at_least -= x >= value;
   }
 };
@@ -219,7 +219,7 @@ CALIBRANT_INLINE void for_groups(const T* row, Index k, T fill, F&& f) {
 
 // Asks for the memory that will be read next. Without it, the processor waits at each row for what it could have
 // fetched while it worked on the row before.
-constexpr Index kAhead = 4096;  // bytes; between 1 and 8 kB it makes no difference
+constexpr Index kAhead = 1024;  // bytes; between 1 and 8 kB it makes no difference
 template <class T>
 CALIBRANT_INLINE void prefetch(const T* at) {
   __builtin_prefetch(reinterpret_cast<const char*>(at) + kAhead, 0, 3);

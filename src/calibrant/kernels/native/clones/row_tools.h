@@ -57,6 +57,17 @@ CALIBRANT_INLINE Index first_above(const T* row, Index first, Index k, T value) 
   return j;
 }
 
+// How many entries lie above `value`, and how many at or above it.
+struct Counts {
+  Index above, at_least;
+};
+template <class T>
+CALIBRANT_INLINE Counts count_above(const T* row, Index k, T value) {
+  Counter<T> counter{};
+  for_groups(row, k, T(__builtin_nan("")), [&](Index, Group<T> x) { counter.add(x, splat(value)); });
+  return {sum(counter.above), sum(counter.at_least)};
+}
+
 // How many entries of row[0..last-1] equal `value`: nearly always none, which is found out fast.
 template <class T>
 CALIBRANT_INLINE Index count_equal(const T* row, Index last, T value) {

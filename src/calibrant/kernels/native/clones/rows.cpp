@@ -8,63 +8,74 @@ namespace calibrant {
 namespace CALIBRANT_CLONE {
 namespace {
 
-// What one row leaves. For logits, `sum` and `squares` are of exp(z - top_score). `above` and `at_least` count the
-// entries above the label's score and at or above it, rounded up by the lanes past the end of the row.
+// What one row leaves. For logits, `sum` and `squares` are of exp(z - top_score).
 template <class T>
 struct Moments {
   T top_score;
   double sum, squares;
-  Index above, at_least;
   bool fault;
 };
 
 // Reads a row of probabilities and adds weight * p to the class totals.
 template <class T>
-CALIBRANT_INLINE Moments<T> read_probabilities(const T* row, Index k, T label_score, double weight, double* totals) {
+CALIBRANT_INLINE Moments<T> read_probabilities(const T* row, Index k, double weight, double* totals) {
   Group<T> top = splat(T(0)), low = top;
-  Counter<T> counter{};
   d8 total = splat(0.0), squares = total;
   const d8 w = splat(weight);
   for_groups(row, k, T(0), [&](Index j, Group<T> x) {
     prefetch(row + j);
     top = larger(x, top);
     low = smaller(x, low);
-    counter.add(x, splat(label_score));
     const d8 p = widen(x);
     total += p;
     squares += p * p;
     store(totals + j, load(totals + j) + w * p);
   });
   const double all = sum(total);
-  const bool fault = !(smallest<T>(low) >= 0 && all <= __DBL_MAX__);
-  return {largest<T>(top), all, sum(squares), sum(counter.above), sum(counter.at_least), fault};
+  return {largest<T>(top), all, sum(squares), !(smallest<T>(low) >= 0 && all <= __DBL_MAX__)};
 }
 
 // Reads a row of logits and leaves exp(z - max) in `exponentials`, which is padded to whole groups. Loops that each
 // do one thing are faster here than one that does all.
 template <class T>
-CALIBRANT_INLINE Moments<T> read_logits(const T* row, Index k, T label_score, T* exponentials) {
+CALIBRANT_INLINE Moments<T> read_logits(const T* row, Index k, T* exponentials) {
   Moments<T> m{};
-  Counter<T> counter{};
   m.top_score = row_max(row, k);
   const Group<T> shift = splat(m.top_score);
   for_groups(row, k, -kInfinity<T>, [&](Index j, Group<T> z) {
     prefetch(row + j);
-    counter.add(z, splat(label_score));
     store(exponentials + j, exp_lanes(z - shift));
   });
   add_up(exponentials, k, &m.sum, &m.squares);
-  m.above = sum(counter.above);
-  m.at_least = sum(counter.at_least);
   m.fault = !(m.sum >= 1);  // it is at least 1, unless NaN or infinity in the row have made it NaN
   return m;
 }
 
+// Rows of exponentials that wait to be added to the class totals together: a quarter of the memory traffic.
 template <class T>
-CALIBRANT_INLINE void add_scaled(double* sums, const T* row, Index k, double scale) {
-  const d8 s = splat(scale);
-  for (Index j = 0; j < k; j += kLanes) store(sums + j, load(sums + j) + s * load_wide(row + j));
-}
+struct WaitingRows {
+  T* rows;  // kScanTile padded rows
+  Index width;
+  double* totals;
+  double scales[kScanTile] = {};
+  Index used = 0;
+
+  T* next() { return rows + used * width; }
+  void keep(double scale) {
+    scales[used++] = scale;
+    if (used == kScanTile) flush();
+  }
+  // Unused rows are scaled by 0: they hold the zeros of new memory, or exponentials of an earlier row.
+  void flush() {
+    for (Index j = 0; j < width; j += kLanes) {
+      d8 sums = load(totals + j);
+      for (Index r = 0; r < kScanTile; ++r) sums += load_wide(rows + r * width + j) * splat(scales[r]);
+      store(totals + j, sums);
+    }
+    for (double& scale : scales) scale = 0;
+    used = 0;
+  }
+};
 
 template <class T>
 FaultyEntry find_fault(const RowTask<T>& task, Index i) {
@@ -78,50 +89,57 @@ FaultyEntry find_fault(const RowTask<T>& task, Index i) {
   return {task.logits ? Fault::empty : Fault::none, i, 0};
 }
 
-// The score of the row's label, or NaN if it has none.
+// 1 + the classes that come before the label: a larger score, or the same one in an earlier column.
 template <class T>
-CALIBRANT_INLINE T score_of_label(const RowTask<T>& task, Index i) {
-  const bool known = task.labels && task.labels[i] >= 0 && task.labels[i] < task.k;
-  return known ? task.scores[i * task.k + task.labels[i]] : T(__builtin_nan(""));
+CALIBRANT_INLINE Index rank_of(const T* row, Index k, Index label, T top_score) {
+  const T score = row[label];
+  const Counts larger = score < top_score ? count_above(row, k, score) : Counts{0, 2};
+  return 1 + larger.above + (larger.at_least > larger.above + 1 ? count_equal(row, label, score) : 0);
 }
 
 template <class T>
-CALIBRANT_INLINE void write_label(const RowTask<T>& task, Index i, const Moments<T>& m, T score, double log_sum) {
-  const bool known = score == score;
+CALIBRANT_INLINE void write_label(const RowTask<T>& task, Index i, const Moments<T>& m, double log_sum) {
+  const T* row = task.scores + i * task.k;
+  const Index label = task.labels[i];
+  if (label < 0 || label >= task.k) {
+    task.label_probability[i] = task.label_log_probability[i] = __builtin_nan("");
+    task.label_rank[i] = 0;
+    return;
+  }
+  const T score = row[label];
   const double log_p = task.logits ? (double(score) - double(m.top_score)) - log_sum : ::log(double(score));
   task.label_log_probability[i] = log_p;
   // Where the label has the top score, the same number as the confidence.
   const bool is_top = task.logits && score == m.top_score;
   task.label_probability[i] = is_top ? 1 / m.sum : task.logits ? ::exp(log_p) : double(score);
-  const bool ties = known && m.at_least > m.above + 1;
-  const Index before = ties ? count_equal(task.scores + i * task.k, task.labels[i], score) : 0;
-  task.label_rank[i] = int32_t(known ? 1 + m.above + before : 0);
+  task.label_rank[i] = label == task.top[i] ? 1 : int32_t(rank_of(row, task.k, label, m.top_score));
 }
 
 template <class T>
-CALIBRANT_INLINE void write_row(const RowTask<T>& task, Index i, const Moments<T>& m, T label_score) {
+CALIBRANT_INLINE void write_row(const RowTask<T>& task, Index i, const Moments<T>& m) {
   const T* row = task.scores + i * task.k;
   const double log_sum = task.logits ? ::log(m.sum) : 0;
   task.top[i] = int32_t(first_equal(row, task.k, m.top_score));
   task.confidence[i] = task.logits ? 1 / m.sum : double(m.top_score);
   task.total[i] = task.logits ? double(m.top_score) + log_sum : m.sum;
   task.sum_of_squares[i] = task.logits ? m.squares / (m.sum * m.sum) : m.squares;
-  if (task.labels) write_label(task, i, m, label_score, log_sum);
+  if (task.labels) write_label(task, i, m, log_sum);
 }
 
 template <class T>
 void scan_any(const RowTask<T>& task, Index first, Index last, double* totals, T* scratch, FaultyEntry* fault) {
+  WaitingRows<T> waiting{scratch, padded(task.k), totals};
   for (Index i = first; i < last; ++i) {
     const T* row = task.scores + i * task.k;
     const double weight = task.weights ? task.weights[i] : 1;
-    const T label_score = score_of_label(task, i);
-    const Moments<T> m = task.logits ? read_logits(row, task.k, label_score, scratch)
-                                     : read_probabilities(row, task.k, label_score, weight, totals);
+    const Moments<T> m =
+        task.logits ? read_logits(row, task.k, waiting.next()) : read_probabilities(row, task.k, weight, totals);
     if (m.fault) *fault = find_fault(task, i);
     if (fault->kind != Fault::none) return;
-    if (task.logits && weight != 0) add_scaled(totals, scratch, task.k, weight / m.sum);
-    write_row(task, i, m, label_score);
+    if (task.logits && weight != 0) waiting.keep(weight / m.sum);
+    write_row(task, i, m);
   }
+  if (waiting.used) waiting.flush();
 }
 
 // -sum p log p; 0 log 0 = 0, since the log is taken of at least the smallest normal number.

@@ -30,7 +30,10 @@ struct RowTask {
   std::int32_t* label_rank;
 };
 
-// Scans rows first..last-1 up to the first fault. `class_totals` and `scratch` hold k entries, padded to eight.
+constexpr std::ptrdiff_t kScanTile = 4;  // rows of logits that are added to the class totals together
+
+// Scans rows first..last-1 up to the first fault. `class_totals` holds k entries, padded to eight, and `scratch`
+// kScanTile such rows.
 CALIBRANT_DECLARE_CLONES(
     void scan_rows(const RowTask<float>& task, std::ptrdiff_t first, std::ptrdiff_t last, double* class_totals,
                    float* scratch, FaultyEntry* fault);

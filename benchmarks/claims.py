@@ -1,0 +1,127 @@
+"""What is claimed about speed, memory and start, and whether this run bears it out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import ours
+from harness import Timing
+
+AS_RIGHT = 1e-3  # of the value: within it a peer has computed the same number, up to float32 sums and closed ends
+_MEMORY_MB = 50.0
+_IMPORT_SECONDS = 0.2
+_HELP_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim in words, its bound, the figures that this run measured, and whether all of them keep it."""
+
+    words: str
+    bound: str
+    measured: str
+    holds: bool | None  # None where the run could not measure it
+
+
+@dataclass(frozen=True)
+class Races:
+    """The timings of one run, by race."""
+
+    measures: Sequence[Timing]
+    fits: Sequence[Timing]
+    stream: Sequence[Timing]
+
+
+def find(timings: Sequence[Timing], number: str, how: str) -> Timing:
+    """Return our timing of a number computed in one way, or a yardstick."""
+    return next(t for t in timings if t.case.number == number and t.case.how == how)
+
+
+def largest(timings: Sequence[Timing]) -> Timing:
+    """Return the yardstick of the largest probability of each row."""
+    return find(timings, "yardstick", "P.max(axis=1)")
+
+
+def own(timings: Sequence[Timing], number: str) -> Timing:
+    """Return our first timing of a number."""
+    return next(t for t in timings if t.case.number == number and t.case.who == ours.WHO)
+
+
+def is_right(timing: Timing, reference: Timing) -> bool:
+    """Return whether a peer has computed our number."""
+    if timing.value is None or reference.value is None:
+        return False
+    return abs(timing.value - reference.value) <= AS_RIGHT * abs(reference.value)
+
+
+def fastest(timings: Sequence[Timing], number: str) -> Timing | None:
+    """Return the fastest peer that has computed our number, or None."""
+    reference = own(timings, number)
+    peers = [t for t in timings if t.case.number == number and t.case.who != ours.WHO and not t.failure]
+    return min((t for t in peers if is_right(t, reference)), key=lambda t: t.median, default=None)
+
+
+def claims(races: Races, memory: Mapping[str, float | None], start: Mapping[str, float]) -> list[Claim]:
+    """Return every claim with what was measured."""
+    return [
+        *_reading(races),
+        *_peers(races),
+        *[_under(f"memory beyond the input: {name}", mb, _MEMORY_MB, "MB") for name, mb in memory.items()],
+        _under("`import calibrant`, median of warm starts", start.get("import calibrant"), _IMPORT_SECONDS, "s"),
+        _under("`calibrant --help`, whole process", start.get("calibrant --help"), _HELP_SECONDS, "s"),
+    ]
+
+
+def _reading(races: Races) -> list[Claim]:
+    m, f, s = races.measures, races.fits, races.stream
+    words = "seven numbers together, {} x `P.max(axis=1)`"
+    return [
+        _at_most(words.format("probabilities with their checks,"), m, ours.ALL, ours.FROM_PROBABILITIES, 1.5),
+        _at_most(words.format("checked probabilities, nothing computed,"), m, ours.ALL, ours.COLD_PROBABILITIES, 1.5),
+        _at_most(words.format("logits with their checks,"), m, ours.ALL, ours.FROM_LOGITS, 2.0),
+        _at_most(words.format("checked logits, nothing computed,"), m, ours.ALL, ours.COLD_LOGITS, 2.0),
+        _at_most("temperature fit to the optimum, x `P.max(axis=1)`", f, "temperature", ours.FIT, 3.0),
+        _at_most("ECE of a stream of pairs, x summing both arrays", s, ours.STREAM, ours.CHUNKS, 10.0),
+    ]
+
+
+def _peers(races: Races) -> list[Claim]:
+    together = find(races.measures, ours.ALL, ours.FROM_PROBABILITIES)
+    best = [fastest(races.measures, number) for number in ours.NUMBERS]
+    seconds = sum(t.median for t in best if t is not None)
+    lacking = [number for number, t in zip(ours.NUMBERS, best, strict=True) if t is None]
+    words = "seven numbers together, faster than the fastest peers' times summed"
+    all_seven = Claim(words, "at least 5 x", "no right peer for " + ", ".join(lacking), None)
+    if not lacking and not together.failure:
+        ratio = seconds / together.median
+        all_seven = Claim(words, "at least 5 x", f"{ratio:.0f} x", ratio >= 5)
+    return [
+        all_seven,
+        _faster("class-wise ECE, faster than the fastest right peer", races.measures, "class-wise ECE"),
+        _faster("temperature fit, faster than the fastest right peer", races.fits, "temperature"),
+    ]
+
+
+def _at_most(words: str, timings: Sequence[Timing], number: str, how: str, bound: float) -> Claim:
+    timing, base = find(timings, number, how), timings[0]
+    limit = f"at most {bound:g}"
+    if timing.failure:
+        return Claim(words, limit, timing.failure, None)
+    of_medians, paired = timing.over(base), timing.paired(base)
+    return Claim(words, limit, f"{of_medians:.2f} (paired {paired:.2f})", max(of_medians, paired) <= bound)
+
+
+def _faster(words: str, timings: Sequence[Timing], number: str) -> Claim:
+    mine, peer = own(timings, number), fastest(timings, number)
+    if peer is None or mine.failure:
+        return Claim(words, "at least 50 x", mine.failure or "no right peer", None)
+    ratio = peer.over(mine)
+    return Claim(words, "at least 50 x", f"{ratio:.0f} x ({peer.case.who})", ratio >= 50)
+
+
+def _under(words: str, measured: float | None, bound: float, unit: str) -> Claim:
+    limit = f"under {bound:g} {unit}"
+    if measured is None:
+        return Claim(words, limit, "not measured", None)
+    return Claim(words, limit, f"{measured:.3g} {unit}", measured < bound)
