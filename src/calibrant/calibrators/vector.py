@@ -52,14 +52,14 @@ def _sums(rows: FitRows, pairs: Floats) -> kernels.AffineSums:
 def _affine_logits(logits: Scores, total: Floats, scale: Floats, shift: Floats) -> Scores:
     """Return scale * u + shift (n, k) in the dtype of the logits."""
     out, kind = np.empty_like(logits), logits.dtype.type
-    scale, shift, total = (column.astype(kind) for column in (scale, shift, total))
+    slope, intercept, normalizer = (column.astype(kind) for column in (scale, shift, total))
     step = max(1, _BLOCK // logits.shape[1])
     for start in range(0, len(logits), step):
         rows = slice(start, start + step)
-        block = np.subtract(logits[rows], total[rows, None], out=out[rows])  # (block, k)
+        block = np.subtract(logits[rows], normalizer[rows, None], out=out[rows])  # (block, k)
         np.maximum(block, kind(math.log(FLOOR)), out=block)
-        block *= scale
-        block += shift
+        block *= slope
+        block += intercept
     return out
 
 

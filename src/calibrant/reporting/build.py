@@ -12,7 +12,7 @@ from pathlib import Path
 from calibrant import persistence, registry
 from calibrant.calibrators import Calibrator, calibrator
 from calibrant.errors import require
-from calibrant.evaluation import Evaluation, compare, evaluate
+from calibrant.evaluation import Comparison, Evaluation, compare, evaluate
 from calibrant.evaluation.recommend import IDENTITY
 from calibrant.metrics import Metric
 from calibrant.plot import classwise, reliability
@@ -69,12 +69,11 @@ def report(
     _check_places(output, save)
     told = progress or _silent
     draws = _Draws(level=level, replicates=replicates, seed=seed)
-    before = evaluate(predictions, measures, level=level, replicates=replicates, seed=seed, progress=told)
+    before = evaluate(predictions, measures, **vars(draws), progress=told)
     comparison = compare(predictions, calibrators, folds=folds, repeats=repeats, level=level, seed=seed, progress=told)
     best = calibrator(comparison.recommended)
-    repaired = None
-    if comparison.recommended != IDENTITY:
-        repaired = out_of_fold(best, predictions, folds=folds, seed=seed)
+    keep = comparison.recommended == IDENTITY
+    repaired = None if keep else out_of_fold(best, predictions, folds=folds, seed=seed)
     made = Report(
         title=title or TITLE,
         evaluation=before,
@@ -82,17 +81,7 @@ def report(
         after=before if repaired is None else _again(repaired, measures, draws, told),
         map=best.fit(predictions),
         pictures=_pictures(predictions, repaired, draws, told),
-        settings=Settings(
-            measures=measures if isinstance(measures, str) else tuple(_spec(m) for m in measures),
-            calibrators=None if calibrators is None else tuple(_spec(c) for c in calibrators),
-            level=level,
-            replicates=replicates,
-            folds=folds,
-            repeats=comparison.repeats,
-            seed=seed,
-            version=metadata.version("calibrant"),
-            made=datetime.now(UTC).date().isoformat(),
-        ),
+        settings=_settings(comparison, measures, calibrators, draws),
         files=Files(report=_path(output), map=_path(save)),
     )
     return _written(made, output, save)
@@ -105,6 +94,24 @@ class _Draws:
     level: float
     replicates: int
     seed: int
+
+
+def _settings(
+    comparison: Comparison,
+    measures: str | Sequence[str | Metric],
+    calibrators: Sequence[str | Calibrator] | None,
+    draws: _Draws,
+) -> Settings:
+    """Return the record of the choices."""
+    return Settings(
+        measures=measures if isinstance(measures, str) else tuple(_spec(m) for m in measures),
+        calibrators=None if calibrators is None else tuple(_spec(c) for c in calibrators),
+        folds=comparison.folds,
+        repeats=comparison.repeats,
+        version=metadata.version("calibrant"),
+        made=datetime.now(UTC).date().isoformat(),
+        **vars(draws),
+    )
 
 
 def _again(repaired: Predictions, measures: str | Sequence[str | Metric], draws: _Draws, told: Progress) -> Evaluation:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+INFINITE = "∞: at least one row gave probability zero to what happened; one such row makes the mean infinite"
+
 
 class Footnotes:
     """Collects sentences and gives them numbers."""

@@ -13,13 +13,12 @@ from calibrant.estimate import Estimate
 from calibrant.metrics import CalibrationError, measure
 from calibrant.plot.svg import Span, draw_span
 from calibrant.plot.words import NOTHING, common_places, figure
-from calibrant.reporting.footnotes import Footnotes
+from calibrant.reporting.footnotes import INFINITE, Footnotes
 from calibrant.reporting.record import Report
 
 _OUTSIDE = (
     "the value lies outside its interval: that is about the population, and the value holds the noise of these rows"
 )
-_INFINITE = "∞: at least one row gave probability zero to what happened; one such row makes the mean infinite"
 
 
 def table(report: Report) -> dict[str, Any]:
@@ -61,7 +60,7 @@ def _cell(estimate: Estimate, notes: Footnotes) -> dict[str, Any]:
     """Return the value, its interval and what it is evidence of."""
     places = common_places([estimate.value, estimate.low, estimate.high])
     low, high = estimate.low, estimate.high
-    marks = [_INFINITE] if math.isinf(estimate.value) else []
+    marks = [INFINITE] if math.isinf(estimate.value) else []
     if low is not None and high is not None and not low <= estimate.value <= high:
         marks.append(_OUTSIDE)
     return {

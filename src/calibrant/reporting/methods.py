@@ -11,9 +11,7 @@ from calibrant.evaluation import Comparison, MethodResult
 from calibrant.plot.svg import Span, draw_span
 from calibrant.plot.svg.span import limits
 from calibrant.plot.words import common_places, decimals, figure, percent
-from calibrant.reporting.footnotes import Footnotes
-
-_INFINITE = "∞: at least one row got probability zero for what happened; one such row makes the mean infinite"
+from calibrant.reporting.footnotes import INFINITE, Footnotes
 
 
 def table(comparison: Comparison) -> dict[str, Any]:
@@ -45,7 +43,7 @@ def _row(method: MethodResult, notes: Footnotes) -> dict[str, Any]:
         "accuracy": percent(method.accuracy),
         "parameters": f"{method.parameters:,}",
         "seconds": "< 0.01" if method.seconds < 0.01 else figure(method.seconds, 2),
-        "notes": notes.numbers([*method.notes, *([_INFINITE] if infinite else [])]),
+        "notes": notes.numbers([*method.notes, *([INFINITE] if infinite else [])]),
     }
 
 

@@ -58,7 +58,7 @@ class FitRows:
             soft=predictions.labels if predictions.soft else None,
             top=predictions.summary.top,
             weights=weights / weights.sum(),
-            effective=predictions.effective_rows,
+            effective=float(len(weights)) if predictions.weights is None else predictions.effective_rows,
         )
 
     @property
@@ -91,7 +91,9 @@ class FitRows:
         z are logits, or log-probabilities. Exactly 0 where all label mass is on classes that tie for the top.
         """
         if self.labels is not None:
-            return self._picked(self.labels) - self.top_scores()
+            gaps, wrong = np.zeros(len(self.scores)), np.flatnonzero(self.labels != self.top)
+            gaps[wrong] = self._picked(self.labels, wrong) - self._picked(self.top, wrong)
+            return gaps
         gaps = np.empty(len(self.scores))
         for rows, q in self.soft_blocks():
             z = self._logs(self.scores[rows])  # (block, k)
@@ -137,9 +139,10 @@ class FitRows:
         step = max(1, _BLOCK // self.k)
         return (slice(start, start + step) for start in range(0, len(self.scores), step))
 
-    def _picked(self, columns: NDArray[np.integer]) -> Floats:
-        """Return one logit or log-probability a row (n,)."""
-        return self._logs(self.scores[np.arange(len(columns)), columns][:, None])[:, 0]
+    def _picked(self, columns: NDArray[np.integer], rows: NDArray[np.intp] | None = None) -> Floats:
+        """Return one logit or log-probability a row, of its class in ``columns`` (n,), for all ``rows`` or some."""
+        rows = np.arange(len(columns)) if rows is None else rows
+        return self._logs(self.scores[rows, columns[rows]][:, None])[:, 0]
 
     def _logs(self, scores: Scores) -> Floats:
         """Return logits or log-probabilities (m, k), by the logarithm of the kernels: differences to it are 0."""

@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 # Steps in log x, from the first up to the last, doubled each time that they fall short: 1e-200 is ten steps from 1.
 FIRST_REACH, LAST_REACH = math.log(4.0), 100.0
-# Newton's error after a step of relative length s is of the order s^2: 1e-7 in x, 1e-14 in a loss of curvature ~ 1.
-SETTLED_STEP = 3e-4
 # Where Newton's step promises less than this many nats there is nothing left to find but rounding.
 FLAT = 1e-14
 MOST_STEPS = 200
@@ -26,11 +24,12 @@ class Minimum(NamedTuple):
     converged: bool
 
 
-def minimise(slope: Callable[[float], tuple[float, float]], start: float) -> Minimum:
+def minimise(slope: Callable[[float], tuple[float, float]], start: float, settled: float) -> Minimum:
     """Return the minimum over x > 0 of a convex function with derivative and curvature ``slope(x)``.
 
     The derivative must be positive for large x. Whether it is negative at 0 is asked only when the search goes far
-    below the start. The last Newton step is taken and not checked by another call (see ``SETTLED_STEP``).
+    below the start. A Newton step in log x shorter than ``settled`` is the last: it is taken and not checked by another
+    call, and leaves an error of the order of its square.
     """
     low, high, x = 0.0, math.inf, start
     falls_at_zero, reach = None, FIRST_REACH
@@ -38,7 +37,7 @@ def minimise(slope: Callable[[float], tuple[float, float]], start: float) -> Min
         gradient, curvature = slope(x)
         low, high = (x, high) if gradient < 0 else (low, x)
         move = _newton(gradient, x * curvature)
-        if abs(move) <= SETTLED_STEP or abs(gradient * x * move) <= 2 * FLAT:
+        if abs(move) <= settled or abs(gradient * x * move) <= 2 * FLAT:
             return Minimum(x * math.exp(move) if abs(move) < 1 else x, step, True)
         bounded = min(max(move, -reach), reach)
         reach = reach if bounded == move else min(2 * reach, LAST_REACH)

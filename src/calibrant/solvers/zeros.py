@@ -7,11 +7,13 @@ zeros are touched: however few the calibration rows, a probability that is small
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibrant.errors import require
+from calibrant.kernels._threads import thread_count
 from calibrant.predictions import Predictions
 
 Floats = NDArray[np.float64]
@@ -19,6 +21,7 @@ Scores = NDArray[np.floating]
 
 TINY = float(np.finfo(np.float64).tiny)  # the smallest number whose logarithm keeps full precision
 _BLOCK = 1 << 16  # entries: a block stays in the cache between its two reads
+_SINGLE = 1 << 22  # entries: fewer are read faster than a thread starts
 
 
 def check_zero(zero: float | None) -> None:
@@ -29,7 +32,8 @@ def check_zero(zero: float | None) -> None:
 
 def without_zeros(predictions: Predictions, floor: float) -> Predictions:
     """Return the batch with ``floor`` in the place of each exact zero, its row rescaled; itself where there is none."""
-    return _replaced(predictions, floor) if predictions.scores.min() == _zero(predictions) else predictions
+    some = _row_minima(predictions.scores).min() == _zero(predictions)
+    return _replaced(predictions, floor) if some else predictions
 
 
 def prepared(predictions: Predictions, zero: float | None) -> tuple[Predictions, float]:
@@ -37,7 +41,7 @@ def prepared(predictions: Predictions, zero: float | None) -> tuple[Predictions,
 
     The floor is ``zero``, or half the smallest positive probability of the batch, at least the smallest normal number.
     """
-    least = predictions.scores.min(1)  # (n,): the one read of the scores, or the first of two
+    least = _row_minima(predictions.scores)  # (n,): the one read of the scores, or the first of two
     some = bool(least.min() == _zero(predictions))
     if zero is None:
         if predictions.logits:
@@ -66,6 +70,17 @@ def _replaced(predictions: Predictions, floor: float) -> Predictions:
         return predictions.rescored(np.where(absent, standing, predictions.scores), "logit")
     grown = 1 + least * absent.sum(1, keepdims=True)  # (n, 1), of a row that summed to 1
     return predictions.rescored((np.where(absent, least, predictions.scores) / grown).astype(dtype), "probability")
+
+
+def _row_minima(scores: Scores) -> Scores:
+    """Return the smallest score of each row (n,), by as many threads as the kernels use."""
+    threads = thread_count(None)
+    if threads == 1 or scores.size < _SINGLE:
+        return scores.min(1)
+    parts = np.array_split(scores, threads)
+    with ThreadPoolExecutor(threads) as pool:
+        least: Scores = np.concatenate(list(pool.map(lambda part: part.min(1), parts)))
+    return least
 
 
 def _lowest_log(logits: Scores, total: Floats, least: Scores) -> float:

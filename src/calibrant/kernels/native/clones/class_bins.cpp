@@ -69,10 +69,7 @@ CALIBRANT_INLINE void for_entries_above(const T* row, Index k, T threshold, F&& 
   Index j = 0;
   for (; j + 4 * kLanes <= k; j += 4 * kLanes) {
     Group<T> x[4];
-    for (int g = 0; g < 4; ++g) {
-      if (g % 2 == 0) prefetch(row + j + g * kLanes);
-      x[g] = load(row + j + g * kLanes);
-    }
+    for (int g = 0; g < 4; ++g) x[g] = load(row + j + g * kLanes);
     if (!any4(greater_mask(x[0], t) | greater_mask(x[1], t) | greater_mask(x[2], t) | greater_mask(x[3], t))) continue;
     for (int g = 0; g < 4; ++g) visit(j + g * kLanes, x[g]);
   }

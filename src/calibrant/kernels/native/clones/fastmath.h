@@ -76,7 +76,7 @@ CALIBRANT_INLINE V exp_lanes(V x) {
   const V p = (polynomial<V>(R::kExp, r) * r + R::all(1)) * r + R::all(1);
   const V power = (V)(((typename R::Bits)shifted << R::kMantissaBits) + R::kOne);
   // A product, not a sum of exponents: NaN stays NaN whatever its bits are.
-  return where_greater(R::all(R::kExpLowest), x, R::all(0), p * power);
+  return zero_below(x, R::all(R::kExpLowest), p * power);
 }
 CALIBRANT_INLINE d8 exp_lanes(d8 x) { return {exp_lanes(x.lo), exp_lanes(x.hi)}; }
 

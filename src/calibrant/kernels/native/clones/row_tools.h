@@ -98,14 +98,20 @@ CALIBRANT_INLINE double add_up(const T* row, Index k) {
   return total;
 }
 
-// Leaves exp(scale * (x - top)) of each entry x in `out`, padded to whole groups, and 0 for x = -infinity even where
-// scale is 0; returns the sum. `top` is the largest entry.
+// A scale of 0 as the smallest one that is not: 0 times the -infinity of an impossible class would be NaN.
+template <class T>
+CALIBRANT_INLINE T positive(double scale) {
+  const T smallest = sizeof(T) == 4 ? T(__FLT_MIN__) : T(__DBL_MIN__);
+  return T(scale) > smallest ? T(scale) : smallest;
+}
+
+// Leaves exp(scale * (x - top)) of each entry x in `out`, padded to whole groups, and returns the sum. `top` is the
+// largest entry, and scale is positive.
 template <class T>
 CALIBRANT_INLINE double exponentials(const T* row, Index k, T top, T scale, T* out) {
-  const Group<T> none = splat(-kInfinity<T>), zero = splat(T(0));
   for_groups(row, k, -kInfinity<T>, [&](Index j, Group<T> x) {
     prefetch(row + j);
-    store(out + j, where_greater(x, none, exp_lanes((x - splat(top)) * splat(scale)), zero));
+    store(out + j, exp_lanes((x - splat(top)) * splat(scale)));
   });
   return add_up(out, k);
 }

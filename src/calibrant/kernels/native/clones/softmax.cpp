@@ -27,7 +27,7 @@ template <class T>
 void softmax_any(const T* scores, Index n, Index k, double scale, T* out, T* scratch) {
   for (Index i = 0; i < n; ++i) {
     const T* row = scores + i * k;
-    const double total = exponentials(row, k, row_max(row, k), T(scale), scratch);
+    const double total = exponentials(row, k, row_max(row, k), positive<T>(scale), scratch);
     scale_row(scratch, k, 1 / total, out + i * k);
   }
 }

@@ -13,15 +13,15 @@ struct RowSums {
   double e, ed, edd;
 };
 
-// Leaves d and e in `distances` and `weights`, which are padded. An impossible class has e = 0 and a finite d.
+// Leaves d and e in `distances` and `weights`, which are padded. An impossible class has e = 0 and a finite d, since 0
+// times -infinity is no sum.
 template <class T>
 CALIBRANT_INLINE void spread_row(const T* z, Index k, T top, T beta, T* distances, T* weights) {
-  const Group<T> none = splat(-kInfinity<T>), zero = splat(T(0)), least = splat(T(-1e30));
   for_groups(z, k, -kInfinity<T>, [&](Index j, Group<T> x) {
     prefetch(z + j);
-    const Group<T> d = larger(x - splat(top), least);
-    store(distances + j, d);
-    store(weights + j, where_greater(x, none, exp_lanes(d * splat(beta)), zero));
+    const Group<T> d = x - splat(top);
+    store(distances + j, larger(d, splat(T(-1e30))));
+    store(weights + j, exp_lanes(d * splat(beta)));
   });
 }
 
@@ -59,7 +59,7 @@ TemperatureSums temperature_any(const TemperatureTask<T>& task, Index first, Ind
     if (w == 0) continue;
     const T* z = log_scores(task, i, scratch);
     const T top = row_max(z, task.k);
-    spread_row(z, task.k, top, T(task.beta), scratch + width, scratch + 2 * width);
+    spread_row(z, task.k, top, positive<T>(task.beta), scratch + width, scratch + 2 * width);
     const RowSums row = add_row(scratch + width, scratch + 2 * width, task.k);
     const double mean = row.ed / row.e, gap = double(top) - task.target[i];
     const double variance = row.edd / row.e - mean * mean;
