@@ -33,6 +33,7 @@ METHODS = {
 }
 EDGE_PRIORS = (1.0, 5.0, 10.0, 20.0, 50.0, 200.0)
 EDGE_SIZES, EDGE_DRAWS, TEST_ROWS = (20, 50, 100, 200, 400), 40, 2000
+SMALLEST = 1e-4  # nats: ratios of smaller losses say nothing
 CLASS_PRIORS = (1.0, 5.0, 20.0, 80.0)
 ROWS_PER_CLASS = (5, 20, 100, 500)
 VECTOR_DRAWS = 4
@@ -94,8 +95,7 @@ def edge_table(folder: Path) -> str:
     """Return test log losses after temperature scaling at the edge, over the identity's, by the prior."""
     by_source, worst, draws = [], np.zeros(len(EDGE_PRIORS)), 0
     for _, calibration, test in sources(folder):
-        least = log_loss(test)
-        ratios = [edge_ratios(rows, test, least) for rows in right_rows(calibration)]
+        ratios = [edge_ratios(rows, test) for rows in right_rows(calibration)]
         if ratios:
             by_source.append(np.log(ratios).mean(0))
             worst, draws = np.maximum(worst, np.max(ratios, axis=0)), draws + len(ratios)
@@ -115,8 +115,10 @@ def right_rows(calibration: Predictions) -> Iterator[Predictions]:
                 yield rows
 
 
-def edge_ratios(rows: Predictions, test: Predictions, least: float) -> list[float]:
-    return [log_loss(fit(rows, f"temperature(prior={m})")(test)) / least for m in EDGE_PRIORS]
+def edge_ratios(rows: Predictions, test: Predictions) -> list[float]:
+    """Return the ratios by prior; an endless prior is the identity with something in the place of exact zeros."""
+    *losses, least = (log_loss(fit(rows, f"temperature(prior={m})")(test)) for m in (*EDGE_PRIORS, 1e12))
+    return [max(loss, SMALLEST) / max(least, SMALLEST) for loss in losses]
 
 
 def vector_table(folder: Path) -> str:

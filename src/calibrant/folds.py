@@ -28,14 +28,15 @@ def assign(predictions: Predictions, folds: int, *, seed: int = 0, repeat: int =
     keys, first, inverse = np.unique(predictions.row_keys, return_index=True, return_inverse=True)
     require(folds >= 2, "folds", "be at least 2", folds)
     require(len(keys) >= folds, "predictions", f"have at least {folds} distinct rows for {folds} folds", len(keys))
-    labels = _strata(predictions)[first]
+    labels = strata(predictions)[first]
     order = np.lexsort((kernels.uniforms(keys, seed ^ _STREAM, repeat), labels))
     fold = np.empty(len(keys), dtype=np.int64)
     fold[order] = np.arange(len(keys)) % folds
     return fold[inverse]
 
 
-def _strata(predictions: Predictions) -> NDArray[np.int64]:
+def strata(predictions: Predictions) -> NDArray[np.int64]:
+    """Return the label of each row (n,), of soft labels the likeliest; zeros without labels."""
     labels = predictions.labels
     if labels is None:
         return np.zeros(len(predictions), dtype=np.int64)

@@ -17,7 +17,7 @@ from calibrant.predictions import Kind, Predictions
 from calibrant.registry import register
 from calibrant.solvers.rows import FLOOR, FitRows
 from calibrant.solvers.temperature import inverse_temperature
-from calibrant.solvers.zeros import check_zero, prepared, without_zeros
+from calibrant.solvers.zeros import check_zero, kept_positive, prepared, without_zeros
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,7 +42,8 @@ class TemperatureMap(CalibrationMap):
         if predictions.logits:
             return scores * scores.dtype.type(self.beta), "logit"
         scale, shift = np.full(predictions.k, self.beta), np.zeros(predictions.k)
-        return kernels.affine_softmax(scores, scale, shift, logits=False, floor=FLOOR), "probability"
+        out = kernels.affine_softmax(scores, scale, shift, logits=False, floor=FLOOR)
+        return kept_positive(out), "probability"
 
     @property
     def n_parameters(self) -> int:

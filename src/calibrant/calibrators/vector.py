@@ -17,10 +17,10 @@ from calibrant.calibrators.base import CalibrationMap, Calibrator, Scores
 from calibrant.errors import require
 from calibrant.predictions import Kind, Predictions
 from calibrant.registry import register
-from calibrant.solvers.quasi_newton import Blocks, PairsMinimum, minimise_pairs
+from calibrant.solvers.quasi_newton import PairsMinimum, Point, minimise_pairs
 from calibrant.solvers.rows import FLOOR, FitRows
 from calibrant.solvers.temperature import inverse_temperature
-from calibrant.solvers.zeros import check_zero, prepared, without_zeros
+from calibrant.solvers.zeros import check_zero, kept_positive, prepared, without_zeros
 
 Floats = NDArray[np.float64]
 _BLOCK = 1 << 18  # entries of the temporaries of a mapped batch
@@ -34,13 +34,13 @@ def _best_pairs(rows: FitRows, pseudo_rows: float) -> PairsMinimum:
     mass, moment = rows.label_sums()
     target = np.stack([(1 - rho) * moment + rho * there.moment, (1 - rho) * mass + rho * there.mass])  # (2, k)
 
-    def loss(pairs: Floats) -> tuple[float, Floats]:
+    def loss(pairs: Floats) -> Point:
         sums = _sums(rows, pairs)
         gradient = np.stack([sums.moment, sums.mass]) - target
-        return sums.log_normalizer - float((pairs * target).sum()), gradient
+        return Point(sums.log_normalizer - float((pairs * target).sum()), gradient, sums.curvature)
 
     rounding = float(np.finfo(rows.scores.dtype).eps)  # the kernels' exponentials have the precision of the scores
-    return minimise_pairs(loss, centre, Blocks.of(there.curvature), noise=rounding * abs(there.log_normalizer))
+    return minimise_pairs(loss, centre, noise=rounding * abs(there.log_normalizer))
 
 
 def _sums(rows: FitRows, pairs: Floats) -> kernels.AffineSums:
@@ -83,7 +83,8 @@ class VectorMap(CalibrationMap):
         batch = without_zeros(predictions, self.floor)
         if batch.logits:
             return _affine_logits(batch.scores, batch.summary.total, self.scale, self.shift), "logit"
-        return kernels.affine_softmax(batch.scores, self.scale, self.shift, logits=False, floor=FLOOR), "probability"
+        out = kernels.affine_softmax(batch.scores, self.scale, self.shift, logits=False, floor=FLOOR)
+        return kept_positive(out), "probability"
 
     @property
     def n_parameters(self) -> int:

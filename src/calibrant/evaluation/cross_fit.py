@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from calibrant import folds as splits
 from calibrant.calibrators import CalibrationMap, Calibrator
 from calibrant.errors import CalibrantError, ConvergenceWarning
+from calibrant.evaluation.resampling import FEWEST_ROWS
 from calibrant.metrics import MetricStatistic, measure
 from calibrant.predictions import Predictions
 from calibrant.scoring import BrierScore, LogLoss
 
 Floats = NDArray[np.float64]
-FEWEST_ROWS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +46,8 @@ class Trial:
 
 def cross_fit(method: Calibrator, batch: Predictions, plan: Plan) -> Trial:
     """Return the trial of one method; a method that learns nothing is applied to all rows at once."""
-    reason = method.declines(batch)
     constant = method.entry.capabilities.parameters == "0"
-    rows = len(np.unique(batch.row_keys))
-    if not reason and not constant and rows < FEWEST_ROWS:
-        reason = f"cross-fitting needs at least {FEWEST_ROWS} rows, got {rows}"
+    reason = method.declines(batch) or ("" if constant else _unfit(batch))
     if reason:
         return Trial(declined=reason)
     start, learner = time.perf_counter(), _Learner(method)
@@ -68,6 +65,17 @@ def cross_fit(method: Calibrator, batch: Predictions, plan: Plan) -> Trial:
         seconds=time.perf_counter() - start,
         notes=tuple(sorted(learner.notes)),
     )
+
+
+def _unfit(batch: Predictions) -> str:
+    """Return why rows cannot be cross-fitted, as a sentence, or the empty string."""
+    rows = len(np.unique(batch.row_keys))
+    if rows < FEWEST_ROWS:
+        return f"cross-fitting needs at least {FEWEST_ROWS} rows, got {rows}"
+    seen = np.unique(splits.strata(batch))
+    if len(seen) < 2:
+        return f"cross-fitting needs labels of at least two classes, got only {batch.class_labels[seen[0]]!r}"
+    return ""
 
 
 class _Learner:

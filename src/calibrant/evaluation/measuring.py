@@ -24,7 +24,6 @@ from calibrant.predictions import Predictions
 Progress = Callable[[str, int, int], None]
 Sums = dict[Hashable, Any]
 
-_FEWEST_ROWS = 10
 _MOST_REPLICATE_BYTES = 1 << 30  # of kept replicate sums, over all measures
 _FEWEST_REPLICATES = 50
 
@@ -98,11 +97,11 @@ def evaluate(
     once = isinstance(batches, Iterator)
     sums, data = _gather(metrics, batches, in_sample)
     estimates = [metric.estimate(sums[metric.gathering]) for metric in metrics]
-    if uncertainty and not once and data.n >= _FEWEST_ROWS:
+    if uncertainty and not once and data.n >= resampling.FEWEST_ROWS:
         drawn = _Replicates.draw(metrics, sums, batches, replicates, seed, told)
         estimates = [drawn.add_to(*pair, level) for pair in zip(metrics, estimates, strict=True)]
     elif uncertainty:
-        reason = "the source can be read only once" if once else f"fewer than {_FEWEST_ROWS} rows"
+        reason = "the source can be read only once" if once else f"fewer than {resampling.FEWEST_ROWS} rows"
         estimates = [_noted(estimate, f"no interval: {reason}") for estimate in estimates]
     return Evaluation(data=data, measures=tuple(estimates), verdict=verdict(data, estimates), level=level)
 

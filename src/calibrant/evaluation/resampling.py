@@ -18,6 +18,7 @@ from calibrant.metrics import Metric
 from calibrant.predictions import Predictions
 
 Sums = dict[Hashable, Any]
+FEWEST_ROWS = 10  # fewer tell nothing by resampling or splitting
 _NULL_STREAM = 0x6E756C6C  # keeps redrawn labels apart from bootstrap weights
 _LABELS_AT_ONCE = 1 << 24  # labels drawn in one walk over the scores: 64 MB
 

@@ -8,23 +8,31 @@ import numpy as np
 
 from calibrant.estimate import Estimate
 from calibrant.evaluation.data_summary import DataSummary
+from calibrant.evaluation.resampling import FEWEST_ROWS
 
 
 def verdict(data: DataSummary, estimates: Sequence[Estimate]) -> str:
     """Return the verdict: direction and size from the means, evidence from the null band, and the worst class."""
     said, right = data.mean_confidence, data.accuracy
     by_name = {estimate.name: estimate for estimate in estimates}
-    text = f"{_direction(said, right, by_name.get('ece'))}: says {said:.1%}, is right {right:.1%}"
-    worst = by_name.get("sce")
+    text = f"{_direction(data.n, said, right, by_name.get('ece'))}: says {said:.1%}, is right {right:.1%}"
+    worst = by_name.get("sce") if data.n >= FEWEST_ROWS else None
     if worst is not None and worst.per_class is not None and worst.per_class.max() > 0:
         index = int(np.argmax(worst.per_class))
         name = data.classes[index] if data.classes else str(index)
-        text += f"; worst class: {name} (off by {worst.per_class[index]:.1%} on average)"
+        text += f"; worst class: {name} (off by {_percent(worst.per_class[index])} on average)"
     return text
 
 
-def _direction(said: float, right: float, ece: Estimate | None) -> str:
-    """Return the leading words; within the null band nothing is claimed."""
+def _percent(share: float) -> str:
+    """Return a share in percent, with two significant digits under one percent."""
+    return f"{share:.1%}" if share >= 0.01 else f"{100 * share:.2g}%"
+
+
+def _direction(n: int, said: float, right: float, ece: Estimate | None) -> str:
+    """Return the leading words; on very few rows and within the null band nothing is claimed."""
+    if n < FEWEST_ROWS:
+        return "Too few rows to judge"
     if ece is not None and ece.null_high is not None and ece.value <= ece.null_high:
         return "No miscalibration of the confidence beyond chance"
     if ece is not None and abs(said - right) < 0.5 * ece.value:

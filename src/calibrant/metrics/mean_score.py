@@ -17,6 +17,7 @@ class MeanScore(Metric):
     """The weighted mean of a per-row score over the rows."""
 
     score: RowScore
+    spoken: str
 
     @property
     def spec(self) -> str:
@@ -26,7 +27,7 @@ class MeanScore(Metric):
     @property
     def estimand(self) -> str:
         """The expectation over the population of rows."""
-        return f"expected {self.name.replace('_', ' ')} of a new row"
+        return f"expectation of the {self.spoken} over new rows"
 
     @property
     def gathering(self) -> Hashable:
@@ -56,6 +57,7 @@ class MeanLogLoss(MeanScore):
     """
 
     name = "log_loss"
+    spoken = "log loss"
     score = LogLoss()
 
 
@@ -68,6 +70,7 @@ class MeanBrier(MeanScore):
     """
 
     name = "brier"
+    spoken = "Brier score"
     score = BrierScore()
 
 
@@ -77,5 +80,6 @@ class Accuracy(MeanScore):
     """Accuracy: share of rows whose label is the top class (ties go to the first class); larger is better."""
 
     name = "accuracy"
+    spoken = "accuracy"
     smaller_is_better = False
     score = ZeroOne()

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrant.predictions import Predictions
+from calibrant.solvers.zeros import kept_positive
 
 Floats = NDArray[np.float64]
 Scores = NDArray[np.floating]
@@ -55,7 +56,7 @@ def normalized(values: Scores, sums: Floats, fallback: Predictions) -> Scores:
     values /= np.where(empty, 1.0, sums)[:, None].astype(values.dtype)
     if empty.any():
         values[empty] = fallback.probabilities[empty]
-    return values
+    return kept_positive(values)
 
 
 def effective_weights(predictions: Predictions) -> Floats:

@@ -52,6 +52,15 @@ def prepared(predictions: Predictions, zero: float | None) -> tuple[Predictions,
     return (_replaced(predictions, zero) if some else predictions), zero
 
 
+def kept_positive(probabilities: Scores) -> Scores:
+    """Return the array (n, k), in place with entries that rounded to 0 at the smallest normal number of their dtype.
+
+    A map of ours gives every class a positive probability; single precision ends at 1e-38 and must not undo that.
+    """
+    np.maximum(probabilities, np.finfo(probabilities.dtype).tiny, out=probabilities)
+    return probabilities
+
+
 def floor_of(predictions: Predictions, zero: float | None) -> float:
     """Return the floor that `prepared` finds."""
     return prepared(predictions, zero)[1]
@@ -76,7 +85,8 @@ def _row_minima(scores: Scores) -> Scores:
     """Return the smallest score of each row (n,), by as many threads as the kernels use."""
     threads = thread_count(None)
     if threads == 1 or scores.size < _SINGLE:
-        return scores.min(1)
+        few: Scores = scores.min(1)
+        return few
     parts = np.array_split(scores, threads)
     with ThreadPoolExecutor(threads) as pool:
         least: Scores = np.concatenate(list(pool.map(lambda part: part.min(1), parts)))

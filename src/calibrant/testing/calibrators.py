@@ -188,9 +188,12 @@ def check_kinds_agree(method: Calibrator, predictions: Predictions) -> None:
 
 @law
 def check_weight_scale(method: Calibrator, predictions: Predictions) -> None:
-    """Multiplying all weights by one number changes nothing."""
+    """Multiplying all weights by one number changes nothing; a method without weights declines them."""
+    scaled = replace(predictions, weights=predictions.row_weights * 0.3, _memo={})
     if method.entry.capabilities.supports_weights:
-        same_maps(method, predictions, replace(predictions, weights=predictions.row_weights * 0.3, _memo={}))
+        same_maps(method, predictions, scaled)
+    else:
+        declined(method, scaled)
 
 
 @law

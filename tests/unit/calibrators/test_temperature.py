@@ -141,6 +141,12 @@ def test_minus_infinity_counts_as_half_the_smallest_positive_probability():
     assert learnt.beta == pytest.approx(other.beta, rel=1e-6)
 
 
+def test_single_precision_does_not_undo_a_positive_probability():
+    p = np.array([[1, 1e-38, 0], [1, 1e-30, 0]], np.float32)
+    mapped = fit(Predictions.from_probabilities(p, [0, 0]), "temperature")(Predictions.from_probabilities(p)).scores
+    assert (mapped >= np.finfo(np.float32).tiny).all()
+
+
 @pytest.mark.parametrize("prior", [0, -1.0, np.inf, np.nan])
 def test_prior_must_be_positive(prior):
     with pytest.raises(DataError, match=r"prior must be positive and finite, or None, got .*; None pulls only"):

@@ -121,6 +121,12 @@ def test_few_rows_decline_with_a_sentence():
     assert "at least 10 rows, got 1" in comparison["temperature"].declined
 
 
+def test_one_class_alone_is_no_ground_for_a_repair():
+    comparison = calibrant.compare(Predictions.from_probabilities(np.full((40, 2), 0.5), np.ones(40, int)))
+    assert comparison.recommended == "identity"
+    assert "at least two classes, got only '1'" in comparison["isotonic"].declined
+
+
 def test_a_method_that_is_missing_something_says_so():
     soft = np.full((40, 2), 0.5)
     comparison = calibrant.compare(Predictions.from_probabilities(soft, soft), repeats=1)

@@ -94,6 +94,7 @@ def test_one_row_is_measured_and_qualified():
     evaluation = calibrant.evaluate(Predictions.from_probabilities([[0.9, 0.1]], [0]))
     assert evaluation["ece"].value == pytest.approx(0.1)
     assert "fewer than 10 rows" in evaluation["ece"].notes[0]
+    assert evaluation.verdict == "Too few rows to judge: says 90.0%, is right 100.0%"
 
 
 def test_an_infinite_log_loss_is_said_in_strict_json():

@@ -116,6 +116,7 @@ def test_alone_has_both_colour_schemes_and_a_legend(diagram):
 @pytest.mark.parametrize("name", HOSTILE)
 def test_names_cannot_break_out(diagram, name):
     picture = svg.draw(replace(diagram, name=name, notion="class_wise"))
+    assert any(e.text.startswith("probability of") for e in elements(picture, "text"))
     tags = {e.tag.removeprefix(NS) for e in ET.fromstring(picture).iter()}
     assert not tags & {"script", "img"}
     picture.encode("utf-8")

@@ -46,10 +46,11 @@ def test_pairs_of_very_different_size():
     def function(x):
         off = x - minimum
         gradient = np.einsum("cij,jc->ic", curvature, off)
-        return float((off * gradient).sum()) / 2, gradient
+        blocks = np.stack([curvature[:, 0, 0], curvature[:, 0, 1], curvature[:, 1, 1]])
+        return quasi_newton.Point(float((off * gradient).sum()) / 2, gradient, blocks)
 
-    blocks = quasi_newton.Blocks.of(np.stack([curvature[:, 0, 0], curvature[:, 0, 1], curvature[:, 1, 1]]))
-    found = quasi_newton.minimise_pairs(function, np.zeros((2, 9)), blocks, noise=1e-15)
+    found = quasi_newton.minimise_pairs(function, np.zeros((2, 9)), noise=1e-15)
+    assert found.calls <= 3  # in the metric of its own blocks this function is a sphere
     assert found.converged
     assert function(found.x)[0] <= quasi_newton.CERTIFIED
 

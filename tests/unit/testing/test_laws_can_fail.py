@@ -135,6 +135,12 @@ def test_undeclared_limits_are_noticed():
         laws.check_number_of_classes(binary, bank()["biased"])
 
 
+def test_declined_weights_and_soft_labels_count_as_kept():
+    bare = Broken(lambda b: lambda p: p, supports_weights=False, supports_soft_labels=False)
+    laws.check_weight_scale(bare, bank()["biased"])
+    laws.check_one_hot_labels(bare, bank()["biased"])
+
+
 def test_the_sentence_names_law_and_data_set():
     with pytest.raises(AssertionError, match=r"broken breaks check_rows_on_simplex on 'over_confident': a row sums"):
         check_calibrator(Broken(lambda b: lambda p: p * 1.001))

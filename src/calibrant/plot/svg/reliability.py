@@ -7,7 +7,7 @@ from calibrant.plot.svg import elements as svg
 from calibrant.plot.svg import theme
 from calibrant.plot.svg.frame import Frame, bin_hint, draw_bands, draw_gaps, draw_marks
 from calibrant.plot.svg.legend import legend_height, legend_under
-from calibrant.plot.words import count, percent
+from calibrant.plot.words import count, percent, shortened
 
 _SIDE = 372.0
 _MAIN = Frame(58, 10, _SIDE, _SIDE)
@@ -46,7 +46,7 @@ def draw(diagram: ReliabilityDiagram, *, top: float | None = None, alone: bool =
     style, height = "", _HEIGHT
     if alone:
         content.append(legend_under(diagram.level, _MAIN.left, _HEIGHT + 4))
-        style, height = theme.colours("svg.cal") + theme.STYLE, _HEIGHT + legend_height(diagram.level)
+        style, height = theme.colours("svg.cal") + theme.PAPER + theme.STYLE, _HEIGHT + legend_height(diagram.level)
     return svg.picture(_WIDTH, height, *content, title=_title(diagram), description=_description(diagram), style=style)
 
 
@@ -128,6 +128,8 @@ def _fullest(diagram: ReliabilityDiagram, top: float) -> list[str]:
 
 def _axis_titles(diagram: ReliabilityDiagram) -> list[str]:
     below, beside = _AXES[diagram.notion]
+    if diagram.name:
+        below = f"probability of {shortened(diagram.name, 40)}"
     x = _MAIN.left + 0.5 * _SIDE
     return [
         svg.label(f"{below}, %", x, _HISTOGRAM.bottom + 38, "cal-middle"),

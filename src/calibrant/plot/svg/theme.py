@@ -21,6 +21,8 @@ _COLOURS = {
     "good": ("#1d7a4d", "#6fd0a0"),
 }
 
+PAPER = "svg.cal { background: var(--paper); }\n"  # a picture that stands alone brings the ground it is drawn for
+
 STYLE = """\
 .cal text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill: var(--soft);
   font-variant-numeric: tabular-nums; }
