@@ -5,6 +5,8 @@ Every message reads: *argument* must *condition*, got *value* at *where*; then t
 
 from __future__ import annotations
 
+import numbers
+
 
 class CalibrantError(Exception):
     """Base of every error that calibrant raises on purpose."""
@@ -38,6 +40,11 @@ def sentence(argument: str, condition: str, got: object = None, *, where: str = 
     if where:
         text += f" {where}"
     return f"{text}; {way_out}" if way_out else text
+
+
+def is_whole(value: object) -> bool:
+    """Whether a value is a whole number, of Python or NumPy, and not a truth value."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def require(holds: bool, argument: str, condition: str, got: object = None, *, way_out: str = "") -> None:

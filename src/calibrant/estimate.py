@@ -49,7 +49,7 @@ class Estimate:
         return float(self.value)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a strict-JSON record: an infinite figure is None with ``"NAME_infinite": true`` beside it."""
+        """Return a strict-JSON record: an infinite figure is None with ``"NAME_infinite"`` beside it."""
         names = ("name", "value", "low", "high", "level", "null", "null_low", "null_high", "n", "spec", "estimand")
         record = strict({name: getattr(self, name) for name in names})
         record["notes"] = list(self.notes)
@@ -70,7 +70,14 @@ class Estimate:
 
 
 def strict(record: dict[str, Any]) -> dict[str, Any]:
-    """Return a record for strict JSON: None for NaN and infinities, with ``"NAME_infinite": true`` for the latter."""
+    """Return a record for strict JSON: None for NaN and infinities.
+
+    An infinity leaves its sign beside it: ``"NAME_infinite": "inf"`` or ``"-inf"``.
+    """
     floats = {name: value for name, value in record.items() if isinstance(value, float)}
     finite = {name: value if math.isfinite(value) else None for name, value in floats.items()}
-    return {**record, **finite, **{f"{name}_infinite": True for name, value in floats.items() if math.isinf(value)}}
+    return {
+        **record,
+        **finite,
+        **{f"{name}_infinite": str(value) for name, value in floats.items() if math.isinf(value)},
+    }

@@ -1,7 +1,7 @@
 """Splits of rows into folds, keyed by row ids, and out-of-fold predictions.
 
-Folds are stratified by label; rows that share an id stay together. A split depends on the ids, the seed and the
-repeat alone, not on the order of the rows.
+Folds are stratified by label; rows that share an id stay together, in the stratum of their first class. A split depends
+on the ids, the seed and the repeat alone, not on the order of the rows.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ def assign(predictions: Predictions, folds: int, *, seed: int = 0, repeat: int =
     ------
     DataError : if there are fewer distinct rows than folds.
     """
-    keys, first, inverse = np.unique(predictions.row_keys, return_index=True, return_inverse=True)
+    keys, inverse = np.unique(predictions.row_keys, return_inverse=True)
     require(folds >= 2, "folds", "be at least 2", folds)
     require(len(keys) >= folds, "predictions", f"have at least {folds} distinct rows for {folds} folds", len(keys))
-    labels = strata(predictions)[first]
+    labels = np.full(len(keys), np.iinfo(np.int64).max)
+    np.minimum.at(labels, inverse, strata(predictions))
     order = np.lexsort((kernels.uniforms(keys, seed ^ _STREAM, repeat), labels))
     fold = np.empty(len(keys), dtype=np.int64)
     fold[order] = np.arange(len(keys)) % folds

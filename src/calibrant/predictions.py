@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibrant import kernels, validation
-from calibrant.errors import DataError, require, sentence
+from calibrant.errors import DataError, is_whole, require, sentence
 from calibrant.provenance import Provenance
 from calibrant.row_summary import RowSummary, scan
 
@@ -41,6 +41,7 @@ class Predictions:
     features : (n, d), groups : (n,), ids : (n,); each may be None. Rows that share an id are resampled together.
     classes : the k class names, or None.
     start : global position of the first row, for shards without ids.
+    positions : (n,) global positions of rows that were picked from a larger batch, or None for start, start + 1, ...
     provenance : which rows the maps were fitted on that made these scores; empty for a classifier's own.
     """
 
@@ -53,6 +54,7 @@ class Predictions:
     ids: NDArray[Any] | None = None
     classes: tuple[str, ...] | None = None
     start: int = 0
+    positions: NDArray[np.uint64] | None = None
     provenance: tuple[Provenance, ...] = ()
     _memo: dict[str, Any] = field(default_factory=dict)
 
@@ -103,7 +105,7 @@ class Predictions:
     @classmethod
     def binary(cls, probabilities: ArrayLike, labels: ArrayLike | None = None, **columns: Any) -> Self:
         """Return a batch of k = 2 from P(class 1), one number a row (n,); labels are 0/1 or False/True."""
-        positive = np.asarray(probabilities)
+        positive = validation.as_array(probabilities, "probabilities")
         require(positive.ndim == 1, "probabilities", "have shape (n,)", f"shape {positive.shape}")
         require(positive.dtype.kind in "fiub", "probabilities", "hold real numbers", f"dtype {positive.dtype}")
         wide = positive if positive.dtype in (np.float32, np.float64) else positive.astype(np.float64)
@@ -128,6 +130,7 @@ class Predictions:
         start: int = 0,
     ) -> Self:
         n, k = scores.shape
+        require(is_whole(start) and start >= 0, "start", "be a whole number of at least 0", start)
         names = None if classes is None else validation.class_names(classes, k)
         batch = cls(
             scores=scores,
@@ -191,7 +194,7 @@ class Predictions:
     def row_keys(self) -> NDArray[np.uint64]:
         """One 64-bit key a row: its id, or its global position."""
         if "row_keys" not in self._memo:
-            self._memo["row_keys"] = validation.row_keys(self.ids, self.start, len(self))
+            self._memo["row_keys"] = validation.row_keys(self.ids, self.positions, self.start, len(self))
         return cast(NDArray[np.uint64], self._memo["row_keys"])
 
     @property
@@ -237,7 +240,7 @@ class Predictions:
 
     # ---- other batches made from this one --------------------------------------------------------------------
     def take(self, rows: NDArray[Any] | slice) -> Predictions:
-        """Return the batch of the given rows (indices, mask or slice); their ids stay what they were."""
+        """Return the batch of the given rows (indices, mask or slice); their ids or positions stay what they were."""
         scores = np.ascontiguousarray(self.scores[rows])
         require(len(scores) > 0, "rows", "leave at least one row", 0)
         return replace(
@@ -247,7 +250,8 @@ class Predictions:
             weights=_rows(self.weights, rows),
             features=_rows(self.features, rows),
             groups=_rows(self.groups, rows),
-            ids=_rows(self.row_keys if self.ids is None else self.ids, rows),
+            ids=_rows(self.ids, rows),
+            positions=_rows(self.row_keys, rows) if self.ids is None else None,
             _memo={},
         )
 
@@ -261,6 +265,10 @@ class Predictions:
         """Return the batch with other weights (n,), sharing all that does not depend on them."""
         memo = {key: value for key, value in self._memo.items() if key in ("summary", "row_keys", "fingerprint")}
         return replace(self, weights=weights, _memo=memo)
+
+    def starting_at(self, start: int) -> Predictions:
+        """Return the batch with its first row at another global position."""
+        return replace(self, start=start, _memo={k: v for k, v in self._memo.items() if k != "row_keys"})
 
     def without_absent_rows(self) -> Predictions:
         """Return the batch without its rows of weight zero; itself where there are none."""
@@ -284,6 +292,14 @@ def _rows(array: NDArray[Any] | None, rows: NDArray[Any] | slice) -> NDArray[Any
 
 
 def _normalized(scores: Scores) -> Scores:
-    sums = scores.sum(1, keepdims=True, dtype=np.float64)
+    sums = np.where(scores >= 0, scores, np.nan).sum(1, keepdims=True, dtype=np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         return validation.frozen((scores / sums).astype(scores.dtype))
+
+
+def as_predictions(value: object) -> Predictions:
+    """Return the value if it is a batch of predictions; ``DataError`` with the way out if not."""
+    way_out = "make them with Predictions.from_probabilities or Predictions.from_logits"
+    got = type(value).__name__
+    require(isinstance(value, Predictions), "predictions", "be a batch of Predictions", got, way_out=way_out)
+    return cast(Predictions, value)

@@ -53,7 +53,7 @@ class Capabilities:
     equivariant: bool = True
     finite_log_loss: bool = True
     recovers_truth: bool = False
-    parameters: str = "0"
+    parameters: str = ""
     wants_rows: str = "1"
     cost: str = "O(n k)"
     guarantee: str = ""
@@ -169,9 +169,14 @@ def spec_of(method: Any) -> str:
     changed = []
     for name, default in entry.options.items():
         value = getattr(method, name)
-        if type(value) is not type(default) or value != default:
-            changed.append(f"{name}={value!r}")
+        if value != default:
+            changed.append(f"{name}={literal(value)}")
     return f"{entry.name}({', '.join(changed)})" if changed else entry.name
+
+
+def literal(value: Any) -> str:
+    """Return an option's value as a spec string writes it; NumPy scalars become plain numbers."""
+    return repr(value.item() if hasattr(value, "item") else value)
 
 
 def _literal(keyword: ast.keyword) -> Any:

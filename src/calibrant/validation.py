@@ -23,7 +23,7 @@ def scores_matrix(values: ArrayLike, argument: str) -> tuple[NDArray[np.floating
 
     No copy is made of contiguous float32 or float64 input; half precision is widened to float32.
     """
-    array = _as_array(values, argument)
+    array = as_array(values, argument)
     require(array.ndim == 2, argument, "have shape (n, k)", f"shape {array.shape}", way_out=_shape_hint(array))
     require(array.shape[0] > 0, argument, "have at least one row", f"shape {array.shape}")
     hint = "one probability a row goes through Predictions.binary"
@@ -44,7 +44,7 @@ def frozen(array: Array) -> Array:
 
 def hard_or_soft_labels(values: ArrayLike, n: int, k: int, classes: tuple[str, ...] | None) -> Array:
     """Return hard labels (n,) int64, or soft labels (n, k) float64 whose rows sum to 1."""
-    array = _as_array(values, "labels")
+    array = as_array(values, "labels")
     if array.ndim == 2:
         return _soft_labels(array, n, k)
     require(array.shape == (n,), "labels", f"have shape ({n},) or ({n}, {k})", f"shape {array.shape}")
@@ -93,7 +93,7 @@ def _named_labels(array: Array, classes: tuple[str, ...] | None) -> NDArray[np.i
 
 def row_weights(values: ArrayLike, n: int) -> Floats:
     """Return the weights (n,) as float64: finite, not negative, not all zero."""
-    array = _as_array(values, "weights")
+    array = as_array(values, "weights")
     require(array.shape == (n,), "weights", f"have shape ({n},)", f"shape {array.shape}")
     require(array.dtype.kind in "fiub", "weights", "hold real numbers", f"dtype {array.dtype}")
     weights = np.ascontiguousarray(array, dtype=np.float64)
@@ -102,12 +102,15 @@ def row_weights(values: ArrayLike, n: int) -> Floats:
         where = f"in row {bad[0]} ({bad.size} of {n} rows)"
         raise DataError(sentence("weights", "be finite and not negative", weights[bad[0]], where=where))
     require(bool(weights.any()), "weights", "have a positive sum", 0)
+    low, high = float(weights[weights > 0].min()), float(weights.max())
+    hint = "only their ratios matter: divide them by their mean"
+    require(low >= 1e-100 and high <= 1e100, "weights", "lie between 1e-100 and 1e100, or be 0", high, way_out=hint)
     return frozen(weights)
 
 
 def feature_matrix(values: ArrayLike, n: int) -> NDArray[np.floating]:
     """Return the features (n, d) as a contiguous float array; half precision is widened to float32."""
-    array = _as_array(values, "features")
+    array = as_array(values, "features")
     require(array.ndim == 2 and array.shape[0] == n, "features", f"have shape ({n}, d)", f"shape {array.shape}")
     require(array.dtype.kind in "fiub", "features", "hold real numbers", f"dtype {array.dtype}")
     dtype = (
@@ -126,7 +129,7 @@ def feature_matrix(values: ArrayLike, n: int) -> NDArray[np.floating]:
 
 def column(values: ArrayLike, n: int, argument: str) -> Array:
     """Return a column (n,) of groups or ids: whole numbers or text."""
-    array = _as_array(values, argument)
+    array = as_array(values, argument)
     require(array.shape == (n,), argument, f"have shape ({n},)", f"shape {array.shape}")
     if array.dtype.kind in "iub":
         return frozen(array)
@@ -136,15 +139,19 @@ def column(values: ArrayLike, n: int, argument: str) -> Array:
 
 def class_names(values: Sequence[Any], k: int) -> tuple[str, ...]:
     """Return the k distinct class names as text."""
-    names = tuple(text(value) for value in np.asarray(values, dtype=object).tolist())
+    listed = np.asarray(values, dtype=object)
+    require(listed.ndim == 1, "classes", "be a list of names", f"{type(values).__name__}")
+    names = tuple(text(value) for value in listed.tolist())
     require(len(names) == k, "classes", f"hold one name for each of the {k} columns", f"{len(names)} names")
     double = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < k else []
     require(not double, "classes", "be distinct", f"{double[:1]} twice")
     return names
 
 
-def row_keys(ids: Array | None, start: int, n: int) -> NDArray[np.uint64]:
+def row_keys(ids: Array | None, positions: Array | None, start: int, n: int) -> NDArray[np.uint64]:
     """Return one 64-bit key a row: the ids, hashed if they are text, or the global positions."""
+    if ids is None and positions is not None:
+        return positions
     if ids is None:
         return np.arange(start, start + n, dtype=np.uint64)
     if ids.dtype.kind in "iub":
@@ -155,10 +162,11 @@ def row_keys(ids: Array | None, start: int, n: int) -> NDArray[np.uint64]:
 
 def text(value: Any) -> str:
     """Return a name as text; bytes are read as UTF-8."""
-    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
 
 
-def _as_array(values: ArrayLike, argument: str) -> Array:
+def as_array(values: ArrayLike, argument: str) -> Array:
+    """Return the argument as an array; ``DataError`` if it is ragged or structured."""
     try:
         array = np.asarray(values)
     except (ValueError, TypeError) as error:

@@ -60,7 +60,7 @@ def test_each_document_is_strict_and_has_its_keys(call, files, infinite, command
 def test_an_infinite_value_is_null_with_a_flag(call, infinite):
     told = strictly(call("evaluate", infinite, "--json", "--no-uncertainty", "--fail-above", "log_loss=inf").out)
     log_loss = {measure["name"]: measure for measure in told["measures"]}["log_loss"]
-    assert (log_loss["value"], log_loss["value_infinite"]) == (None, True)
+    assert (log_loss["value"], log_loss["value_infinite"]) == (None, "inf")
     assert told["gates"] == [
         {
             "measure": "log_loss",
@@ -68,8 +68,8 @@ def test_an_infinite_value_is_null_with_a_flag(call, infinite):
             "limit": None,
             "value": None,
             "passed": True,
-            "limit_infinite": True,
-            "value_infinite": True,
+            "limit_infinite": "inf",
+            "value_infinite": "inf",
         }
     ]
     shown = call("evaluate", infinite, "--no-uncertainty", "--measures", "log_loss").out

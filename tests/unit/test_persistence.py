@@ -67,6 +67,9 @@ def test_hostile_headers(tmp_path, saved):
         "no parts": {"name": "histogram"},
         "text for a number": {**header, "record": {**header["record"], "k": "four"}},
         "a list for a map": {**header, "map": []},
+        "another method's spec": {**header, "record": {**header["record"], "spec": "isotonic"}},
+        "no rows": {**header, "record": {**header["record"], "rows": -1}},
+        "too few class names": {**header, "record": {**header["record"], "classes": ["a"]}},
         "an extra field": {**header, "map": {**header["map"], "extra": 1}},
     }
     for wrong in cases.values():
@@ -81,7 +84,7 @@ def test_arrays_of_the_wrong_shape_or_with_nan_are_refused(tmp_path, saved):
     for name, array in arrays.items():
         if array.dtype.kind != "f":
             continue
-        for wrong in (array[..., :0], np.full_like(array, np.nan), array[None]):
+        for wrong in (array[..., :0], np.full_like(array, np.nan), array[None], array.astype(np.float32)):
             forged(tmp_path / "forged", header, {**arrays, name: wrong})
             with pytest.raises(DataError, match="map file"):
                 calibrant.load(tmp_path / "forged")

@@ -34,7 +34,18 @@ def test_wrong_specs_are_errors_with_a_way_out(spec, words):
 
 
 @pytest.mark.parametrize(
-    "options", [{"bins": 0}, {"bins": 2.5}, {"norm": 3}, {"aggregate": "median"}, {"threshold": 0.1}, {"binning": "x"}]
+    "options",
+    [
+        {"right": "no"},
+        {"root": "x"},
+        {"bins": True},
+        {"bins": 0},
+        {"bins": 2.5},
+        {"norm": 3},
+        {"aggregate": "median"},
+        {"threshold": 0.1},
+        {"binning": "x"},
+    ],
 )
 def test_wrong_values_are_refused_at_construction(options):
     with pytest.raises(DataError, match="must"):
@@ -59,3 +70,15 @@ def test_measures_are_attributes_of_the_module():
     assert "ece" in dir(calibrant.metrics)
     with pytest.raises(AttributeError):
         _ = calibrant.metrics.nothing
+
+
+def test_numpy_scalars_make_plain_specs():
+    built = calibrant.metrics.ace(threshold=np.float64(0.25), bins=np.int64(7))
+    assert built.spec == "ace(bins=7, threshold=0.25)"
+    assert measure(built.spec) == built
+    assert registry.spec_of(calibrant.calibrators.TemperatureScaling(prior=np.float64(5))) == "temperature(prior=5.0)"
+
+
+def test_wrong_types_of_options_are_one_sentence():
+    with pytest.raises(DataError, match="options of temperature must have the right types"):
+        registry.create("calibrator", "temperature(prior='x')")

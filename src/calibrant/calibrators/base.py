@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from calibrant import persistence, registry
 from calibrant.errors import CapabilityError, ConvergenceWarning, DataError, UnknownMethod, require, sentence
-from calibrant.predictions import Kind, Predictions
+from calibrant.predictions import Kind, Predictions, as_predictions
 from calibrant.provenance import Provenance
 
 Scores = NDArray[np.floating]
@@ -43,6 +43,11 @@ class FitRecord:
     iterations: int = 0
     message: str = ""
     library: str = ""
+
+    def __post_init__(self) -> None:
+        require(self.k >= 2 and self.rows >= 1, "record", "tell of two classes and one row at least")
+        named = self.classes is None or (len(self.classes) == self.k and all(isinstance(c, str) for c in self.classes))
+        require(named, "classes", f"name the {self.k} classes", self.classes)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -117,7 +122,7 @@ class Calibrator(ABC):
         ------
         CapabilityError : if the method does not suit the batch; the sentence says why.
         """
-        reason = self.declines(predictions)
+        reason = self.declines(as_predictions(predictions))
         if reason:
             raise CapabilityError(reason)
         learnt = self.learn(predictions.without_absent_rows())
@@ -161,6 +166,7 @@ def calibrator(spec: str | Calibrator) -> Calibrator:
     """Return the calibrator of a spec string, or the object itself."""
     if isinstance(spec, Calibrator):
         return spec
+    require(isinstance(spec, str), "calibrator", "be a spec string or a calibrator", type(spec).__name__)
     built: Calibrator = registry.create("calibrator", spec)
     return built
 
@@ -174,8 +180,10 @@ def load(path: str | os.PathLike[str]) -> CalibrationMap:
     """Return the map saved at a path; ``DataError`` for a damaged, unknown or hostile file."""
     header, arrays = persistence.read_record(path)
     try:
-        factory = _map_type(registry.lookup("calibrator", str(header["name"])))
+        entry = registry.lookup("calibrator", str(header["name"]))
         record = FitRecord(**_part(FitRecord, "record", header, arrays))
+        require(registry.parse(record.spec)[0] == entry.name, "spec", f"be one of {entry.name}", repr(record.spec))
+        factory = _map_type(entry)
         return factory(record=record, **_part(factory, "map", header, arrays))
     except UnknownMethod as error:
         raise DataError(f"map file {str(path)!r}: {error}") from None
@@ -217,7 +225,15 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
         value = float(value)
     if not isinstance(value, tuple(allowed)) or (isinstance(value, bool) and bool not in allowed):
         raise ValueError(f"{name} has the wrong type")
+    if isinstance(value, np.ndarray) and value.dtype not in [_dtype(h) for h in _alternatives(hint)]:
+        raise ValueError(f"{name} has the wrong dtype {value.dtype}")
     return value
+
+
+def _dtype(hint: Any) -> Any:
+    """Return the scalar type of an array annotation, None of any other."""
+    parts = typing.get_args(hint)
+    return typing.get_args(parts[1])[0] if len(parts) == 2 and typing.get_args(parts[1]) else None
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from calibrant import registry
 from calibrant.calibrators import Calibrator, calibrator
+from calibrant.errors import is_whole, require
 from calibrant.estimate import strict
 from calibrant.evaluation.cross_fit import Plan, Trial, cross_fit
 from calibrant.evaluation.measuring import check_rows
-from calibrant.evaluation.recommend import IDENTITY, paired_gain, recommend
+from calibrant.evaluation.recommend import IDENTITY, Units, paired_gain, recommend
 from calibrant.predictions import Predictions
 
 Floats = NDArray[np.float64]
@@ -55,7 +56,7 @@ class MethodResult:
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a strict-JSON record: an infinite figure is None with ``"NAME_infinite": true`` beside it."""
+        """Return a strict-JSON record: an infinite figure is None with ``"NAME_infinite"`` beside it."""
         return strict({**vars(self), "notes": list(self.notes)})
 
 
@@ -102,7 +103,7 @@ class Comparison:
 
 def compare(
     predictions: Predictions,
-    calibrators: Sequence[str | Calibrator] | None = None,
+    calibrators: str | Sequence[str | Calibrator] | None = None,
     *,
     folds: int = 5,
     repeats: int | None = None,
@@ -129,6 +130,10 @@ def compare(
     parameters is recommended; without a candidate, the identity.
     """
     check_rows(predictions, in_sample=False)
+    require(is_whole(folds) and folds >= 2, "folds", "be a whole number of at least 2", folds)
+    require(repeats is None or (is_whole(repeats) and repeats >= 1), "repeats", "be a positive whole number", repeats)
+    require(0 < level < 1, "level", "lie between 0 and 1", level)
+    require(is_whole(seed), "seed", "be a whole number", seed)
     told = progress or (lambda what, done, total: None)
     batch = predictions.without_absent_rows()
     chosen = _with_identity(calibrators)
@@ -139,27 +144,26 @@ def compare(
         told("compare", i, len(chosen))
         trials[registry.spec_of(method)] = cross_fit(method, batch, plan)
     told("compare", len(chosen), len(chosen))
-    recommended, why = recommend(trials, batch.row_weights)
-    results = [
-        _result(calibrator(name), trial, trials[IDENTITY], batch.row_weights, level) for name, trial in trials.items()
-    ]
+    units = Units.of(batch)
+    recommended, why = recommend(trials, units)
+    results = [_result(calibrator(name), trial, trials[IDENTITY], units, level) for name, trial in trials.items()]
     return Comparison(
         methods=tuple(results), recommended=recommended, reason=why, folds=folds, repeats=repeats, level=level
     )
 
 
-def _result(method: Calibrator, trial: Trial, identity: Trial, weights: Floats, level: float) -> MethodResult:
+def _result(method: Calibrator, trial: Trial, identity: Trial, units: Units, level: float) -> MethodResult:
     """Return the figures of one method beside those of the identity."""
     result = MethodResult(name=registry.spec_of(method), summary=method.entry.summary, declined=trial.declined)
     if trial.declined:
         return result
-    gain, se = paired_gain(identity.log_loss, trial.log_loss, weights)
-    brier_gain, brier_se = paired_gain(identity.brier, trial.brier, weights)
+    gain, se = paired_gain(identity.log_loss, trial.log_loss, units)
+    brier_gain, brier_se = paired_gain(identity.brier, trial.brier, units)
     half = float(scipy.special.ndtri((1 + level) / 2)) * se
     return replace(
         result,
-        log_loss=float(np.average(trial.log_loss, weights=weights)),
-        brier=float(np.average(trial.brier, weights=weights)),
+        log_loss=units.mean(trial.log_loss),
+        brier=units.mean(trial.brier),
         ece=trial.ece,
         accuracy=trial.accuracy,
         gain=gain,
@@ -174,8 +178,8 @@ def _result(method: Calibrator, trial: Trial, identity: Trial, weights: Floats, 
     )
 
 
-def _with_identity(calibrators: Sequence[str | Calibrator] | None) -> list[Calibrator]:
+def _with_identity(calibrators: str | Sequence[str | Calibrator] | None) -> list[Calibrator]:
     """Return the calibrators to compare, the identity first."""
     specs = [entry.name for entry in registry.entries("calibrator")] if calibrators is None else calibrators
-    chosen = [calibrator(spec) for spec in specs]
+    chosen = [calibrator(spec) for spec in ([specs] if isinstance(specs, str) else specs)]
     return [calibrator(IDENTITY), *(method for method in chosen if registry.spec_of(method) != IDENTITY)]

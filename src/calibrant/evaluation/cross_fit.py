@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from calibrant import folds as splits
 from calibrant.calibrators import CalibrationMap, Calibrator
+from calibrant.calibrators.identity import Identity
 from calibrant.errors import CalibrantError, ConvergenceWarning
 from calibrant.evaluation.resampling import FEWEST_ROWS
 from calibrant.metrics import MetricStatistic, measure
@@ -45,8 +46,8 @@ class Trial:
 
 
 def cross_fit(method: Calibrator, batch: Predictions, plan: Plan) -> Trial:
-    """Return the trial of one method; a method that learns nothing is applied to all rows at once."""
-    constant = method.entry.capabilities.parameters == "0"
+    """Return the trial of one method; the identity, which learns nothing, is applied to all rows at once."""
+    constant = isinstance(method, Identity)
     reason = method.declines(batch) or ("" if constant else _unfit(batch))
     if reason:
         return Trial(declined=reason)

@@ -33,7 +33,7 @@ class DataSummary:
         said = Moments.of(summary.confidence, batch.weights)
         right = Moments.of(label_column(summary.correct), batch.weights)
         return cls(
-            n=len(batch),
+            n=said.rows,
             k=batch.k,
             kind=batch.kind,
             classes=batch.classes,
@@ -49,11 +49,14 @@ class DataSummary:
         """Return the summary of both batches; ``DataError`` if their classes differ."""
         require(self.k == other.k, "all batches", f"have {self.k} classes", other.k)
         require(self.classes == other.classes, "all batches", "have the same class names", "others")
+        require(self.kind == other.kind, "all batches", f"hold {self.kind} scores", other.kind)
+        require(self.labels == other.labels, "all batches", f"have {self.labels} labels", other.labels)
         mass = self.mass + other.mass
         share = other.mass / mass
         return replace(
             self,
             n=self.n + other.n,
+            weighted=self.weighted or other.weighted,
             mass=mass,
             mean_confidence=(1 - share) * self.mean_confidence + share * other.mean_confidence,
             accuracy=(1 - share) * self.accuracy + share * other.accuracy,

@@ -70,10 +70,9 @@ def sparse_share(metric: CalibrationError, sums: BinSums, null: Sequence[BinSums
 
 
 def _sparse(sums: BinSums) -> NDArray[np.bool_]:
-    """Return which bins (C, B) expect under five outcomes of either kind, in effective rows."""
-    effective = np.divide(1.0, sums.concentration, out=np.zeros_like(sums.weight), where=sums.filled)
+    """Return which bins (C, B) expect under five outcomes of either kind, counted in rows."""
     rarer = np.minimum(sums.mean_scores, 1 - sums.mean_scores)
-    return effective * rarer < _FEWEST_OUTCOMES
+    return sums.rows * rarer < _FEWEST_OUTCOMES
 
 
 def _noise(sums: BinSums, boot: Sequence[BinSums], null: Sequence[BinSums]) -> Floats:

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from calibrant.errors import DataError, require, sentence
+from calibrant.errors import DataError, is_whole, require, sentence
 from calibrant.estimate import Estimate
 from calibrant.evaluation import intervals, resampling
 from calibrant.evaluation.data_summary import DataSummary
 from calibrant.evaluation.suite import suite
 from calibrant.evaluation.verdict import verdict
 from calibrant.metrics import CalibrationError, Metric
-from calibrant.predictions import Predictions
+from calibrant.predictions import Predictions, as_predictions
 
 Progress = Callable[[str, int, int], None]
 Sums = dict[Hashable, Any]
@@ -91,10 +91,14 @@ def evaluate(
     DataError : without labels, or for rows that the map was fitted on.
     """
     require(0 < level < 1, "level", "lie between 0 and 1", level)
+    require(is_whole(replicates) and replicates >= 1, "replicates", "be a positive whole number", replicates)
+    require(is_whole(seed), "seed", "be a whole number", seed)
     metrics = suite(measures)
     told = progress or (lambda what, done, total: None)
     batches: Iterable[Predictions] = (source,) if isinstance(source, Predictions) else source
+    require(isinstance(batches, Iterable), "source", "be predictions or batches of them", type(source).__name__)
     once = isinstance(batches, Iterator)
+    batches = batches if once else _Numbered(batches)
     sums, data = _gather(metrics, batches, in_sample)
     estimates = [metric.estimate(sums[metric.gathering]) for metric in metrics]
     if uncertainty and not once and data.n >= resampling.FEWEST_ROWS:
@@ -104,6 +108,20 @@ def evaluate(
         reason = "the source can be read only once" if once else f"fewer than {resampling.FEWEST_ROWS} rows"
         estimates = [_noted(estimate, f"no interval: {reason}") for estimate in estimates]
     return Evaluation(data=data, measures=tuple(estimates), verdict=verdict(data, estimates), level=level)
+
+
+class _Numbered:
+    """Batches that can be read again; one without ids or a position of its own starts where the one before ended."""
+
+    def __init__(self, batches: Iterable[Predictions]) -> None:
+        self.batches = batches
+
+    def __iter__(self) -> Iterator[Predictions]:
+        rows = 0
+        for batch in self.batches:
+            placed = as_predictions(batch).ids is not None or batch.positions is not None or batch.start
+            yield batch if placed or not rows else batch.starting_at(rows)
+            rows += len(batch)
 
 
 def _gather(metrics: Sequence[Metric], batches: Iterable[Predictions], in_sample: bool) -> tuple[Sums, DataSummary]:
@@ -123,7 +141,9 @@ def _gather(metrics: Sequence[Metric], batches: Iterable[Predictions], in_sample
 
 def check_rows(batch: Predictions, in_sample: bool) -> None:
     """Raise ``DataError`` without labels, or for rows on which the map behind the scores was fitted."""
-    require(batch.labels is not None, "predictions", "have labels to be measured", way_out="pass labels=")
+    require(
+        as_predictions(batch).labels is not None, "predictions", "have labels to be measured", way_out="pass labels="
+    )
     for made in batch.provenance:
         shared = 0 if in_sample else made.shared_rows(len(batch), None if batch.ids is None else batch.row_keys)
         if shared:
@@ -142,6 +162,7 @@ class _Replicates:
     base: Sums
     boot: list[Sums]
     null: list[Sums]
+    soft: bool
 
     @classmethod
     def draw(
@@ -159,13 +180,16 @@ class _Replicates:
         affordable, count = _affordable(keyed, pinned, sums, replicates)
         base: Sums | None = None
         drawn: dict[str, list[Sums]] = {"bootstrap": [], "null": []}
+        methods = (("bootstrap", resampling.bootstrap), ("null", resampling.null))
+        soft = False
         for batch in batches:
+            soft = batch.soft
             base = resampling.merge(base, resampling.gather(affordable, batch))
-            for what, method in (("bootstrap", resampling.bootstrap), ("null", resampling.null)):
+            for what, method in methods[: 1 if soft else 2]:
                 for i, replicate in enumerate(method(affordable, batch, replicates=count, seed=seed)):
                     _merge_into(drawn[what], i, replicate)
                     progress(what, i + 1, count)
-        return cls(pinned, base or {}, drawn["bootstrap"], drawn["null"])
+        return cls(pinned, base or {}, drawn["bootstrap"], drawn["null"], soft)
 
     def add_to(self, metric: Metric, estimate: Estimate, level: float) -> Estimate:
         """Return the estimate with its interval and its null level."""
@@ -173,6 +197,8 @@ class _Replicates:
         key = pinned.gathering
         if key not in self.base:
             return _noted(estimate, "no interval and no null level: too many bins to keep their replicates")
+        if self.soft:
+            return self._without_null(pinned, estimate, level)
         null = [sums[key] for sums in self.null]
         values = np.array([pinned.value(sums) for sums in null])
         low, high = intervals.quantiles(values, level)
@@ -183,6 +209,15 @@ class _Replicates:
         if interval is None:
             return _noted(estimate, "no valid interval here: the replicates do not carry the noise of the value")
         return replace(estimate, low=interval[0], high=interval[1])
+
+    def _without_null(self, metric: Metric, estimate: Estimate, level: float) -> Estimate:
+        """Return the estimate for soft labels, whose noise is not that of labels redrawn from probabilities."""
+        estimate = _noted(estimate, "no null level for soft labels: redrawn labels would be noisier than they are")
+        if isinstance(metric, CalibrationError):
+            return estimate
+        values = np.array([metric.value(sums[metric.gathering]) for sums in self.boot])
+        interval = intervals.basic(estimate.value, values[~np.isnan(values)], level)
+        return estimate if interval is None else replace(estimate, level=level, low=interval[0], high=interval[1])
 
     def _interval(
         self, metric: Metric, key: Hashable, value: float, null: list[Any], level: float

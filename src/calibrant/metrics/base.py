@@ -12,7 +12,7 @@ from typing import Any
 
 from calibrant.errors import require
 from calibrant.estimate import Estimate
-from calibrant.predictions import Predictions
+from calibrant.predictions import Predictions, as_predictions
 from calibrant.statistics import Merging, Statistic
 
 
@@ -67,7 +67,7 @@ class Metric(ABC):
     def statistic(self, predictions: Predictions) -> MetricStatistic:
         """Return the mergeable statistic of one batch; ``compute()`` gives the estimate."""
         require(
-            predictions.labels is not None,
+            as_predictions(predictions).labels is not None,
             "predictions",
             "have labels to be measured",
             way_out="pass labels=",

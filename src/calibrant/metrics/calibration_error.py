@@ -69,6 +69,8 @@ class CalibrationError(Metric):
     bins_in_use: Binning | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        for name in ("right", "debiased", "root"):
+            require(isinstance(getattr(self, name), bool), name, "be True or False", repr(getattr(self, name)))
         require(self.binning in _BINNINGS, "binning", "be 'width' or 'mass'", repr(self.binning))
         require(self.norm in _NORM_WORDS, "norm", "be 1, 2 or inf", self.norm)
         require(
@@ -123,7 +125,9 @@ class CalibrationError(Metric):
         """The spec string: the preset and what differs from it."""
         base = registry.lookup("measure", self.preset).options
         changed = [
-            f"{name}={getattr(self, name)!r}" for name, default in base.items() if getattr(self, name) != default
+            f"{name}={registry.literal(getattr(self, name))}"
+            for name, default in base.items()
+            if getattr(self, name) != default
         ]
         return f"{self.preset}({', '.join(changed)})" if changed else self.preset
 

@@ -51,6 +51,7 @@ _preset(
 
     Unbiased within bins of constant scores, so it is about 0 for a calibrated model, and may be negative.
     15 equal-mass bins, as Kumar et al. (2019); the same as the reliability term of Ferro and Fricker (2012).
+    The noise is that of hard labels: with soft ones too much is subtracted.
     """,
     "kumar2019",
     norm=2,

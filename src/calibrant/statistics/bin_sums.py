@@ -22,8 +22,8 @@ class BinSums(Statistic):
     """Sums over the rows of each bin, all (C, B): C columns (1, or one a class) of B bins.
 
     ``edges`` is (B+1,) shared or (C, B+1). ``rows`` counts rows of positive weight; ``weight, score, outcome`` are
-    weighted sums of one, of the score and of the outcome; ``square_weight`` is the sum of squared weights, or None
-    where no one asked for it (it equals ``weight`` for unit weights). ``n`` rows and ``mass`` total weight.
+    weighted sums of one, of the score and of the outcome; ``square_weight`` is the sum of squared weights: equal to
+    ``weight`` without weights, None where rows are weighted and no one asked for it. ``n`` rows, ``mass`` total weight.
     """
 
     edges: Floats
@@ -103,8 +103,9 @@ class BinSums(Statistic):
     @property
     def concentration(self) -> Floats:
         """Sum of squared weights over the squared sum (C, B): 1 / rows for equal weights, 0 in empty bins."""
-        squares = self.weight if self.square_weight is None else self.square_weight
-        return np.divide(squares, self.weight**2, out=np.zeros_like(self.weight), where=self.filled)
+        if self.square_weight is None:
+            raise AssertionError("weighted sums were gathered without squared weights")
+        return np.divide(self.square_weight, self.weight**2, out=np.zeros_like(self.weight), where=self.filled)
 
     def coarsened(self, bins: int, unit: float = 0.0) -> BinSums:
         """Return neighbouring bins joined into at most ``bins`` of equal mass; a bin is never split.

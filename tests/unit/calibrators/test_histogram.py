@@ -25,6 +25,12 @@ def test_equal_mass_never_splits_ties():
     assert learnt.n_parameters == 4
 
 
+def test_one_score_is_one_bin():
+    learnt = fit(Predictions.binary([0.3, 0.3, 0.3], [0, 0, 1]), "histogram")
+    assert learnt.n_parameters == 2
+    assert np.isinf(learnt.edges).all()
+
+
 def test_equal_mass_is_of_weights():
     learnt = fit(Predictions.binary([0.1, 0.2, 0.3], [0, 1, 1], weights=[2, 1, 1]), "histogram(bins=2)")
     assert learnt.edges[1] == pytest.approx([0.1])

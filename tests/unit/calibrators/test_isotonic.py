@@ -42,7 +42,8 @@ def test_smoothed_levels_never_fall():
     p = np.concatenate([np.full(100, 0.1), [0.11, 0.11, 0.11]])
     labels = np.concatenate([np.arange(100) % 2, [1, 1, 0]])
     learnt = fit(Predictions.binary(p, labels), "isotonic(smoothing=5.0)")
-    assert (np.diff(learnt.levels[learnt.offsets[1] :]) >= 0).all()
+    # (50 + 0.5) / 105 and (2 + 0.55) / 8 are in the wrong order, so both get their mean by weight
+    np.testing.assert_allclose(expit(learnt.levels[learnt.offsets[1] :]), (50.5 + 2.55) / 113, rtol=1e-9)
 
 
 def test_a_class_without_rows_gets_its_pseudo_row():

@@ -77,6 +77,12 @@ def test_all_rows_right(n):
     assert "prior" in learnt.record.message
 
 
+def test_the_prior_counts_effective_rows():
+    # Kish's number of the weights 3 and 1 is 16 / 10
+    learnt = fit(Predictions.from_logits([[1, 0], [1, 0]], [0, 0], weights=[3, 1]), "temperature")
+    assert learnt.beta == pytest.approx(logit(1 - M / (1.6 + M) * expit(-1)), rel=1e-6)
+
+
 def test_ties_for_the_top_are_right():
     learnt = fit(Predictions.from_logits([[1, 1, 0], [1, 1, 0], [0, 1, 1]], [0, 1, 2]), "temperature")
     assert "prior" in learnt.record.message

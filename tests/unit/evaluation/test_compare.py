@@ -7,13 +7,14 @@ import pytest
 
 import calibrant
 from calibrant import Predictions
+from calibrant.errors import DataError
 from calibrant.evaluation.cross_fit import Trial
-from calibrant.evaluation.recommend import paired_gain, recommend
+from calibrant.evaluation.recommend import Units, paired_gain, recommend
 from calibrant.folds import assign
 from simulation import simulate
 
 ROWS = 400
-ONES = np.ones(ROWS)
+UNITS = Units(np.full(ROWS, 1 / ROWS), np.arange(ROWS))
 NOISE = np.random.default_rng(0).normal(size=(3, ROWS)) * 0.1
 
 
@@ -30,7 +31,7 @@ def trial(log_loss, brier=0.5, parameters=1, declined=""):
 
 
 def chosen(**trials):
-    return recommend({"identity": trial(1.0, parameters=0), **trials}, ONES)
+    return recommend({"identity": trial(1.0, parameters=0), **trials}, UNITS)
 
 
 def test_identity_without_evidence():
@@ -66,22 +67,35 @@ def test_finite_beats_infinite():
     infinite = trial(1.0, parameters=0).log_loss.copy()
     infinite[3] = np.inf
     trials = {"identity": Trial(log_loss=infinite, brier=np.full(ROWS, 0.5)), "a": trial(2.0)}
-    name, reason = recommend(trials, ONES)
+    name, reason = recommend(trials, UNITS)
     assert name == "a"
     assert "infinite log loss becomes finite" in reason
 
 
+def units(weights, unit=None):
+    weights = np.asarray(weights, float)
+    return Units(weights / weights.sum(), np.arange(len(weights)) if unit is None else np.asarray(unit))
+
+
 def test_paired_gain_by_hand():
-    gain, se = paired_gain(np.array([1.0, 2.0, 4.0]), np.array([1.0, 1.0, 1.0]), np.ones(3))
+    gain, se = paired_gain(np.array([1.0, 2.0, 4.0]), np.array([1.0, 1.0, 1.0]), units(np.ones(3)))
     assert gain == pytest.approx(4 / 3)
     assert se == pytest.approx(np.std([0, 1, 3], ddof=1) / np.sqrt(3))
-    assert paired_gain(np.array([np.inf]), np.array([np.inf]), np.ones(1))[0] == 0
+    assert paired_gain(np.array([np.inf]), np.array([np.inf]), units([1]))[0] == 0
 
 
-def test_gain_ignores_the_scale_of_weights():
+def test_rows_of_one_unit_count_once():
     before, after = np.random.default_rng(1).random((2, 50))
-    weights = np.random.default_rng(2).random(50)
-    assert paired_gain(before, after, weights) == pytest.approx(paired_gain(before, after, 9 * weights), rel=1e-12)
+    one = paired_gain(before, after, units(np.ones(50)))
+    ten = paired_gain(np.repeat(before, 10), np.repeat(after, 10), units(np.ones(500), np.repeat(np.arange(50), 10)))
+    assert ten == pytest.approx(one, rel=1e-12)
+
+
+def test_nothing_to_compare_is_said():
+    assert recommend({"identity": trial(1.0), "a": Trial(declined="too few")}, UNITS) == (
+        "identity",
+        "Keep the scores as they are: no repair could be compared: too few",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -153,3 +167,21 @@ def test_folds_follow_the_ids_not_the_order():
 def test_it_shows_itself(comparison):
     assert "temperature" in repr(comparison)
     assert "<table>" in comparison._repr_html_()
+
+
+@pytest.mark.parametrize("options", [{"folds": 1}, {"repeats": 0}, {"level": 3}, {"seed": 0.5}])
+def test_wrong_options_are_one_sentence(options):
+    with pytest.raises(DataError, match=f"{next(iter(options))} must"):
+        calibrant.compare(simulate(50), ["temperature"], **options)
+
+
+def test_folds_do_not_follow_the_order_within_an_id():
+    batch = simulate(60)
+    ids = np.repeat(np.arange(30), 2)
+    named = Predictions.from_probabilities(batch.scores, batch.labels, ids=ids)
+    swapped = np.arange(60).reshape(30, 2)[:, ::-1].ravel()
+    assert np.array_equal(assign(named, 5)[swapped], assign(named.take(swapped), 5))
+
+
+def test_one_spec_alone_is_a_list_of_one():
+    assert {m.name for m in calibrant.compare(simulate(60), "temperature").methods} == {"identity", "temperature"}

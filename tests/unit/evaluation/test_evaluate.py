@@ -104,7 +104,7 @@ def test_an_infinite_log_loss_is_said_in_strict_json():
     record = json.loads(json.dumps(evaluation.to_dict(), allow_nan=False))
     loss = next(m for m in record["measures"] if m["name"] == "log_loss")
     assert loss["value"] is None
-    assert loss["value_infinite"] is True
+    assert loss["value_infinite"] == "inf"
 
 
 def test_rows_of_the_fit_are_refused_unless_asked(batch):
@@ -142,3 +142,67 @@ def test_it_shows_itself(batch):
     assert "ece = " in repr(evaluation)
     assert "<table>" in evaluation._repr_html_()
     assert repr(evaluation["ece"]) in evaluation["ece"]._repr_html_()
+
+
+def test_intervals_do_not_depend_on_the_scale_of_weights(batch):
+    def scaled(factor):
+        weights = np.full(len(batch), factor)
+        weighted = Predictions.from_probabilities(batch.scores, batch.labels, weights=weights)
+        return figures(calibrant.evaluate(weighted, SPECS, replicates=40))
+
+    reference = scaled(1.0)
+    for factor in (1e-3, 1e3):
+        for name, values in scaled(factor).items():
+            for one, other in zip(values, reference[name], strict=True):
+                # the interval ends come from a bisection over 2**-20 of the value
+                assert one is None if other is None else one == pytest.approx(other, rel=1e-5, abs=1e-9), name
+
+
+def test_rows_picked_from_unrelated_batches_share_nothing(batch):
+    picked = calibrant.fit(batch.take(slice(0, 300)), "temperature")
+    calibrant.evaluate(picked(simulate(400, seed=8).take(slice(0, 300))), ["ece"], uncertainty=False)
+    weights = np.r_[0.0, np.ones(599)]
+    weighted = Predictions.from_probabilities(batch.scores, batch.labels, weights=weights)
+    other = simulate(400, seed=9)
+    named = Predictions.from_probabilities(other.scores, other.labels, ids=np.arange(400))
+    calibrant.evaluate(calibrant.fit(weighted, "temperature")(named), ["ece"], uncertainty=False)
+
+
+def test_batches_without_a_position_do_not_share_random_numbers(batch):
+    parts = [
+        Predictions.from_probabilities(batch.scores[i : i + 100], batch.labels[i : i + 100]) for i in range(0, 600, 100)
+    ]
+    pooled, streamed = (figures(calibrant.evaluate(source, ["ece"], replicates=20)) for source in (batch, parts))
+    assert streamed["ece"] == pytest.approx(pooled["ece"], abs=1e-7)
+
+
+def test_soft_labels_have_no_null_level():
+    p = simulate(200).scores
+    evaluation = calibrant.evaluate(Predictions.from_probabilities(p, p), ["ece", "log_loss"], replicates=30)
+    assert evaluation["ece"].value == pytest.approx(0, abs=1e-12)
+    assert evaluation["ece"].null is None
+    assert "no null level for soft labels" in evaluation["ece"].notes[0]
+    assert evaluation["log_loss"].low is not None
+
+
+def test_absent_rows_do_not_count():
+    nine = simulate(14)
+    weighted = Predictions.from_probabilities(nine.scores, nine.labels, weights=[1] * 9 + [0] * 5)
+    evaluation = calibrant.evaluate(weighted, ["ece"])
+    assert evaluation.data.n == 9
+    assert evaluation["ece"].low is None
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"replicates": 0}, "replicates must"), ({"level": 1.0}, "level must"), ({"seed": 0.5}, "seed must")],
+)
+def test_wrong_options_are_one_sentence(batch, options, words):
+    with pytest.raises(DataError, match=words):
+        calibrant.evaluate(batch, **options)
+
+
+def test_an_array_is_told_the_way_out():
+    for call in (calibrant.evaluate, calibrant.metrics.ece, lambda a: calibrant.fit(a, "temperature")):
+        with pytest.raises(DataError, match="must be a batch of Predictions, got ndarray; make them with"):
+            call(np.eye(2))

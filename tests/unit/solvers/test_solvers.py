@@ -111,6 +111,12 @@ def test_label_sums(kind, soft):
     np.testing.assert_allclose(rows.label_gaps(), gaps, atol=1e-13)
 
 
+def test_soft_labels_that_sum_to_nearly_one_are_shares():
+    q = np.array([[0.5, 0.5 + 9e-6]])
+    rows = FitRows.of(Predictions.from_logits([[4.0, 2.0]], q))
+    assert rows.label_gaps()[0] == pytest.approx(-2 * q[0, 1] / q.sum(), rel=1e-12)
+
+
 def test_log_odds_of_certain_labels():
     rows = FitRows.of(Predictions.from_logits([[60.0, 0.0, 0.0]], [0]))
     assert label_odds(rows)[0] == pytest.approx(60 - np.log(2), rel=1e-12)  # 1 - p is lost in p, but not in the others

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrant.errors import require
+from calibrant.errors import is_whole, require
 from calibrant.metrics.estimators.base import Binning
 from calibrant.metrics.notions import Notion
 from calibrant.predictions import Predictions
@@ -43,7 +43,7 @@ class EqualMass(Binning):
     exact_entries: int = EXACT_ENTRIES
 
     def __post_init__(self) -> None:
-        require(isinstance(self.bins, int) and self.bins > 0, "bins", "be a positive whole number", self.bins)
+        require(is_whole(self.bins) and self.bins > 0, "bins", "be a positive whole number", self.bins)
         require(0 <= self.threshold < 1, "threshold", "lie in [0, 1)", self.threshold)
         require(self.right, "right", "be True for equal-mass bins: they end at a score, ties included", self.right)
 
@@ -147,7 +147,9 @@ def _column_bins(
     }
     sums = {name: np.bincount(tie, values).astype(np.float64) for name, values in summands.items()}
     # Halfway between scores: a bin fixed at these edges does not depend on the last bit of a score.
-    edges = np.concatenate([[binning.threshold], 0.5 * (distinct[1:] + distinct[:-1]), [1.0]])
+    middle = 0.5 * (distinct[1:] + distinct[:-1])
+    middle = np.where(middle < distinct[1:], middle, distinct[:-1])  # neighbours one bit apart have no middle
+    edges = np.concatenate([[binning.threshold], middle, [1.0]])
     rows = np.bincount(tie)
     one = {name: values[None] for name, values in sums.items()}
     joined = BinSums(edges=edges, rows=rows[None], n=0, mass=0.0, **one).coarsened(binning.bins, unit)

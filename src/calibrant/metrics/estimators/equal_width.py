@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calibrant.errors import require
+from calibrant.errors import is_whole, require
 from calibrant.metrics.estimators.base import Binning
 from calibrant.metrics.notions import Notion
 from calibrant.predictions import Predictions
@@ -27,7 +27,7 @@ class EqualWidth(Binning):
     right: bool = True
 
     def __post_init__(self) -> None:
-        require(isinstance(self.bins, int) and self.bins > 0, "bins", "be a positive whole number", self.bins)
+        require(is_whole(self.bins) and self.bins > 0, "bins", "be a positive whole number", self.bins)
 
     def gather(self, notion: Notion, predictions: Predictions, *, squares: bool) -> BinSums:
         """Return the sums over the bins of one batch."""

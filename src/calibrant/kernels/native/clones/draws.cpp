@@ -19,13 +19,12 @@ CALIBRANT_INLINE void accumulate(const DrawTask<T>& task, Index i, double* cumul
   for (Index c = 0; c < task.k; ++c) cumulative[c] = total += double(row[c]);
 }
 
-// The number of cumulative sums at or below `level` (or strictly below it).
-template <bool Strictly>
+// The number of cumulative sums at or below `level`.
 CALIBRANT_INLINE Index count_below(const double* cumulative, Index k, double level) {
   Index low = 0, high = k;
   while (low < high) {
     const Index middle = (low + high) / 2;
-    const bool below = Strictly ? cumulative[middle] < level : cumulative[middle] <= level;
+    const bool below = cumulative[middle] <= level;
     low = below ? middle + 1 : low;
     high = below ? high : middle;
   }
@@ -38,9 +37,9 @@ void draw_any(const DrawTask<T>& task, Index first, Index last, double* cumulati
     accumulate(task, i, cumulative, scratch);
     const double total = cumulative[task.k - 1];
     for (Index r = 0; r < task.draws; ++r) {
-      const Index label = count_below<false>(cumulative, task.k, task.uniforms[r * task.n + i] * total);
-      // u * total may round up to the total: then it is the last class that has any probability.
-      task.labels[r * task.n + i] = int32_t(label < task.k ? label : count_below<true>(cumulative, task.k, total));
+      // u * total is below the total for every double u below 1, so there is always a class above it.
+      const double level = task.uniforms[r * task.n + i] * total;
+      task.labels[r * task.n + i] = int32_t(count_below(cumulative, task.k, level));
     }
   }
 }

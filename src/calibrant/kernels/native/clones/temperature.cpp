@@ -62,10 +62,11 @@ TemperatureSums temperature_any(const TemperatureTask<T>& task, Index first, Ind
     spread_row(z, task.k, top, positive<T>(task.beta), scratch + width, scratch + 2 * width);
     const RowSums row = add_row(scratch + width, scratch + 2 * width, task.k);
     const double mean = row.ed / row.e, gap = double(top) - task.target[i];
+    // The maximum, where d = 0, has at least 1/k of the mass: the difference keeps 1/k of its terms, never a negative.
     const double variance = row.edd / row.e - mean * mean;
     sums.loss += w * (::log(row.e) + task.beta * gap);
     sums.gradient += w * (mean + gap);
-    sums.curvature += w * (variance > 0 ? variance : 0);
+    sums.curvature += w * variance;
   }
   return sums;
 }
