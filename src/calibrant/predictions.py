@@ -17,12 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 from calibrant import kernels, validation
 from calibrant.errors import DataError, is_whole, require, sentence
 from calibrant.provenance import Provenance
-from calibrant.row_summary import RowSummary, scan
+from calibrant.row_summary import DOOR_EDGES, RowSummary, scan
 
 Kind = Literal["probability", "logit"]
 Scores = NDArray[np.floating]
 Floats = NDArray[np.float64]
 
+_LABEL_FREE = ("class_totals", "class_bins", "row_keys")  # what a batch with other labels shares
 _HASHED_BYTES = 1 << 20  # of the scores, in evenly spaced rows: a fingerprint, not a proof
 
 
@@ -143,7 +144,7 @@ class Predictions:
             classes=names,
             start=start,
         )
-        fault = batch._scan()
+        fault = batch._scan(bins=True)
         if fault is not None:
             raise DataError(validation.fault_sentence(kind, scores, *fault))
         return batch
@@ -214,16 +215,24 @@ class Predictions:
     def class_totals(self) -> Floats:
         """Weighted sum of the probabilities of each class (k,)."""
         if "class_totals" not in self._memo:
-            self._memo["class_totals"] = scan(self.scores, self.logits, None, self.weights)[1]
+            self._memo["class_totals"] = scan(self.scores, self.logits, None, self.weights).class_totals
         return cast(Floats, self._memo["class_totals"])
 
-    def _scan(self) -> tuple[str, int, int] | None:
+    def class_bins(self, edges: Floats, *, right: bool) -> kernels.ClassBins | None:
+        """Return the histogram of each class that the door left, if it left one with these edges."""
+        same = right and edges.shape == DOOR_EDGES.shape and bool((edges == DOOR_EDGES).all())
+        return self._memo.get("class_bins") if same else None
+
+    def _scan(self, *, bins: bool = False) -> tuple[str, int, int] | None:
         hard = None if self.labels is None or self.soft else self.hard_labels
-        summary, totals, fault = scan(self.scores, self.logits, hard, self.weights)
-        if fault is None and self.soft:
+        read = scan(self.scores, self.logits, hard, self.weights, bins=bins)
+        summary = read.summary
+        if read.fault is None and self.soft:
             summary = summary.soft_labelled(cast(Floats, self.labels))
-        self._memo.update(summary=summary, class_totals=totals)
-        return fault
+        self._memo.update(summary=summary, class_totals=read.class_totals)
+        if read.class_bins is not None:
+            self._memo["class_bins"] = read.class_bins
+        return read.fault
 
     @property
     def fingerprint(self) -> str:
@@ -257,7 +266,7 @@ class Predictions:
 
     def relabelled(self, labels: NDArray[np.integer]) -> Predictions:
         """Return the batch with other hard labels (n,), sharing all that does not depend on them."""
-        memo = {key: value for key, value in self._memo.items() if key in ("class_totals", "row_keys")}
+        memo = {key: value for key, value in self._memo.items() if key in _LABEL_FREE}
         memo["summary"] = self.summary.relabelled(labels)
         return replace(self, labels=labels, _memo=memo)
 

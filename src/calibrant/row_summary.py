@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from numpy.typing import NDArray
 from calibrant import kernels
 
 Floats = NDArray[np.float64]
+# The class-wise histogram that the door makes from the same read, and the most classes for which it is worth its memory.
+DOOR_EDGES = np.linspace(0.0, 1.0, 16)
+DOOR_CLASSES = 4096
 _BLOCK = 1 << 20  # entries per block of the soft-label sums: 8 MB of temporaries at most
 
 
@@ -88,14 +92,26 @@ def _soft_sums(scores: NDArray[np.floating], total: Floats, q: Floats, logits: b
     return weighted.sum(1), (q * p).sum(1)
 
 
+class Scan(NamedTuple):
+    """What the first read leaves: the summary, weighted class totals (k,), and the histogram of each class or None."""
+
+    summary: RowSummary
+    class_totals: Floats
+    class_bins: kernels.ClassBins | None
+    fault: tuple[str, int, int] | None
+
+
 def scan(
     scores: NDArray[np.floating],
     logits: bool,
     labels: NDArray[np.int64] | None,
     weights: Floats | None,
-) -> tuple[RowSummary, Floats, tuple[str, int, int] | None]:
-    """Read the scores once: the summary, the weighted class totals (k,), and the first fault or None."""
-    rows = kernels.scan_rows(scores, logits=logits, labels=labels, weights=weights)
+    *,
+    bins: bool = False,
+) -> Scan:
+    """Read the scores once; ``fault`` is the first bad entry (kind, row, column), or None."""
+    edges = DOOR_EDGES if bins and scores.shape[1] <= DOOR_CLASSES else None
+    rows = kernels.scan_rows(scores, logits=logits, labels=labels, weights=weights, edges=edges)
     summary = RowSummary(
         scores=scores,
         logits=logits,
@@ -108,4 +124,4 @@ def scan(
         label_probability=rows.label_probability,
         label_rank=rows.label_rank,
     )
-    return summary, rows.class_totals, rows.fault
+    return Scan(summary, rows.class_totals, rows.bins, rows.fault)

@@ -127,6 +127,13 @@ def test_a_call_over_its_limit_is_a_row_even_if_it_swallows_exceptions(bench):
     assert time.perf_counter() - start < 5  # half of the sleep: it was stopped
 
 
+def test_a_repetition_that_fails_ends_the_case_and_keeps_its_rounds(bench):
+    left = iter([1.0, 2.0, 3.0])  # the warm-up and two rounds; the next call raises
+    case = bench["harness"].Case("n", "w", "", lambda: lambda: next(left))
+    (timing,) = bench["harness"].race([case], 5.0, lambda line: None)
+    assert (timing.failure, timing.value, len(timing.seconds)) == ("", 1.0, 2)
+
+
 def test_ratios_pair_the_rounds(bench):
     timing, case = bench["harness"].Timing, bench["harness"].Case("n", "w", "", lambda: lambda: 0.0)
     base, other = timing(case, [1.0, 4.0, 10.0]), timing(case, [3.0, 4.0, 20.0])

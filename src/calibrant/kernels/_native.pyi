@@ -25,6 +25,10 @@ def scan_rows(
     label_log_probability: _Floats | None,
     label_rank: _SmallInts | None,
     class_totals: _Floats,
+    edges: _Floats | None,
+    rates: _Floats | None,
+    right: bool,
+    planes: _Floats | None,
 ) -> tuple[int, int, int]: ...
 def entropy(scores: _Scores, log_normalizer: _Floats | None, threads: int, out: _Floats) -> None: ...
 def bin_classes(

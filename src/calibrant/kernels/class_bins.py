@@ -62,8 +62,8 @@ def bin_classes(
         scores, normalizer, weights, outcomes, rows, equal_rates(rows), right, sparse, thread_count(threads), planes
     )
     if sparse and class_totals is not None:
-        _complete(planes, weights, len(scores), class_totals)
-    return _as_bins(planes, weights is not None, outcomes is not None)
+        return complete(planes, weights, len(scores), class_totals)
+    return _as_bins(planes, weights is not None, soft=outcomes is not None)
 
 
 def label_bins(
@@ -88,16 +88,17 @@ def equal_rates(edges: Floats) -> Floats:
     return rates
 
 
-def _complete(planes: Floats, weights: Floats | None, n: int, class_totals: Floats) -> None:
-    """Fill the first bin by subtraction: exactly 0 where no row is left for it."""
+def complete(planes: Floats, weights: Floats | None, n: int, class_totals: Floats) -> ClassBins:
+    """Fill the first bin of planes (fields, k, bins) by subtraction, exactly 0 where no row is left for it."""
     present = n if weights is None else np.count_nonzero(weights)
     wholes = [np.float64(present), class_totals] + ([] if weights is None else [weights.sum()])
     for plane, whole in zip(planes, wholes, strict=True):
         plane[:, 0] = np.maximum(whole - plane[:, 1:].sum(axis=1), 0.0)
     planes[:, planes[0, :, 0] == 0, 0] = 0.0
+    return _as_bins(planes, weights is not None, soft=False)
 
 
-def _as_bins(planes: Floats, weighted: bool, soft: bool) -> ClassBins:
+def _as_bins(planes: Floats, weighted: bool, *, soft: bool) -> ClassBins:
     rows, score, *rest = planes
     weight = rest[0] if weighted else rows
     return ClassBins(rows.astype(np.int64), weight, score, rest[-1] if soft else None)

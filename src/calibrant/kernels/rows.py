@@ -13,6 +13,7 @@ import numpy as np
 from calibrant.kernels import _native
 from calibrant.kernels._arrays import Floats, Ints, Scores, SmallInts
 from calibrant.kernels._threads import thread_count
+from calibrant.kernels.class_bins import ClassBins, complete, equal_rates
 
 _FAULTS = ("", "nan", "infinite", "negative", "empty")
 
@@ -23,8 +24,8 @@ class RowScan(NamedTuple):
     ``top`` first column of the largest score · ``confidence`` its probability · ``total`` row sum of probabilities or
     log-sum-exp of logits · ``sum_of_squares`` of the probabilities · ``class_totals`` sum_i w_i p_ic ·
     ``label_probability``, ``label_log_probability`` (may be -inf) · ``label_rank`` 1 + the classes that come before
-    the label (a larger score, or an equal one in an earlier column), so rank 1 means ``top == label`` · ``fault``
-    (kind, row, column) of the first bad entry, or None; with a fault the columns mean nothing.
+    the label (a larger score, or an equal one in an earlier column), so rank 1 means ``top == label`` · ``bins`` the
+    histogram of each class, if asked for · ``fault`` (kind, row, column) of the first bad entry, or None; with a fault the columns mean nothing.
     """
 
     top: SmallInts
@@ -35,6 +36,7 @@ class RowScan(NamedTuple):
     label_probability: Floats | None
     label_log_probability: Floats | None
     label_rank: SmallInts | None
+    bins: ClassBins | None
     fault: tuple[str, int, int] | None
 
 
@@ -44,6 +46,7 @@ def scan_rows(
     logits: bool,
     labels: Ints | None = None,
     weights: Floats | None = None,
+    edges: Floats | None = None,
     threads: int | None = None,
 ) -> RowScan:
     """Return the columns of scores (n, k), float32 or float64, reading them once.
@@ -51,18 +54,25 @@ def scan_rows(
     ``labels`` (n,) int64; a label outside 0..k-1 means that the row has none (probability NaN, rank 0). ``weights``
     (n,) float64 concern the class totals only. Faults are looked for in every row, whatever its weight: 'nan',
     'infinite' and 'negative' in probabilities; 'nan', 'infinite' (+inf) and 'empty' (only -inf) in logits.
+    ``edges`` (bins + 1,), shared, spanning [0, 1] and closed on the right, ask for ``bins``, the histogram of
+    `bin_classes`, from the same read.
     """
     n, k = scores.shape
     top, rank = np.empty(n, np.int32), None if labels is None else np.empty(n, np.int32)
     confidence, total, squares = np.empty(n), np.empty(n), np.empty(n)
     p_label, log_p_label = (None, None) if labels is None else (np.empty(n), np.empty(n))
     class_totals = np.zeros(k)
+    planes = rates = None
+    if edges is not None:
+        edges = np.ascontiguousarray(np.atleast_2d(edges))
+        planes, rates = np.empty((2 + (weights is not None), k, edges.shape[1] - 1)), equal_rates(edges)
     kind, row, column = _native.scan_rows(
         scores, logits, labels, weights, thread_count(threads),
-        top, confidence, total, squares, p_label, log_p_label, rank, class_totals,
+        top, confidence, total, squares, p_label, log_p_label, rank, class_totals, edges, rates, True, planes,
     )  # fmt: skip
     fault = (_FAULTS[kind], row, column) if kind else None
-    return RowScan(top, confidence, total, squares, class_totals, p_label, log_p_label, rank, fault)
+    bins = None if planes is None or fault else complete(planes, weights, n, class_totals)
+    return RowScan(top, confidence, total, squares, class_totals, p_label, log_p_label, rank, bins, fault)
 
 
 def entropy(scores: Scores, *, logits: bool, total: Floats, threads: int | None = None) -> Floats:

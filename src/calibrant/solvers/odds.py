@@ -21,8 +21,9 @@ def label_odds(rows: FitRows) -> Floats:
         others = np.where(rows.labels == rows.top, rest, 1 - p)
         return rows.by_label(_log_odds(p, others))
     total = np.zeros(rows.k)
-    for (block, p), (_, soft) in zip(rows.probability_blocks(), rows.soft_blocks(), strict=True):
-        others = 1 - p  # (block, k)
+    for (block, narrow), (_, soft) in zip(rows.probability_blocks(), rows.soft_blocks(), strict=True):
+        p = narrow.astype(np.float64)  # (block, k)
+        others = 1 - p
         np.put_along_axis(others, rows.top[block, None].astype(np.int64), rest[block, None], axis=1)
         total += rows.weights[block] @ (soft * _log_odds(p, others))
     return total
@@ -35,7 +36,7 @@ def _rest_of_top(rows: FitRows) -> Floats:
     rest = np.empty(len(rows.top))
     for block, p in rows.probability_blocks():
         np.put_along_axis(p, rows.top[block, None].astype(np.int64), 0.0, axis=1)
-        rest[block] = p.sum(1)
+        rest[block] = p.sum(1, dtype=np.float64)
     return rest
 
 

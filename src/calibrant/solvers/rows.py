@@ -128,12 +128,15 @@ class FitRows:
 
     def picked_probabilities(self, columns: NDArray[np.integer]) -> Floats:
         """Return one probability a row (n,), of the class in ``columns``."""
-        return self._probabilities(self.scores[np.arange(len(columns)), columns], self.total)
+        picked: Floats = self.scores[np.arange(len(columns)), columns].astype(np.float64)
+        return np.exp(picked - self.total) if self.logits else picked
 
-    def probability_blocks(self) -> Iterator[tuple[slice, Floats]]:
-        """Yield blocks of rows with their probabilities (block, k) in float64."""
+    def probability_blocks(self) -> Iterator[tuple[slice, Scores]]:
+        """Yield blocks of rows with their probabilities (block, k), a new array each, in the dtype of the scores."""
+        total = self.total.astype(self.scores.dtype)
         for rows in self._slices():
-            yield rows, self._probabilities(self.scores[rows], self.total[rows, None])
+            block = self.scores[rows]
+            yield rows, np.exp(block - total[rows, None]) if self.logits else block.copy()
 
     def _slices(self) -> Iterator[slice]:
         step = max(1, _BLOCK // self.k)
@@ -150,7 +153,3 @@ class FitRows:
 
     def _log_probabilities(self, z: Floats, total: Floats) -> Floats:
         return np.maximum(z - total, np.log(FLOOR)) if self.logits else z
-
-    def _probabilities(self, scores: Scores, total: Floats) -> Floats:
-        wide = scores.astype(np.float64)
-        return np.exp(wide - total) if self.logits else wide

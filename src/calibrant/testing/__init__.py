@@ -3,6 +3,7 @@
     from calibrant.testing import check_calibrator
     check_calibrator(MyCalibrator())
 
+``CALIBRATOR_LAWS`` holds the laws by name, each a function of a calibrator and a batch; ``bank()`` the batches by name.
 No test framework is needed: a broken law is an ``AssertionError`` with a sentence.
 """
 

@@ -9,8 +9,7 @@ from calibrant.calibrators.base import CalibrationMap, Calibrator
 from calibrant.calibrators.identity import Identity, IdentityMap
 from calibrant.calibrators.temperature import TemperatureScaling
 from calibrant.registry import Capabilities, Entry
-from calibrant.testing import bank, check_calibrator
-from calibrant.testing import calibrators as laws
+from calibrant.testing import CALIBRATOR_LAWS, bank, check_calibrator, of_declarations
 from calibrant.testing.formulas import evaluated
 
 
@@ -78,7 +77,7 @@ BREAKS = {
 def test_law_fails(name):
     dataset, broken = BREAKS[name]
     with pytest.raises(AssertionError):
-        getattr(laws, f"check_{name}")(broken, bank()[dataset])
+        CALIBRATOR_LAWS[f"check_{name}"](broken, bank()[dataset])
 
 
 def test_input_that_is_written_to_is_noticed():
@@ -90,14 +89,14 @@ def test_input_that_is_written_to_is_noticed():
     batch = bank()["over_confident"]
     own = replace(batch, scores=batch.scores.copy().view(), _memo={})
     with pytest.raises(AssertionError, match="scores changed"):
-        laws.check_input_untouched(Broken(write), own)
+        CALIBRATOR_LAWS["check_input_untouched"](Broken(write), own)
 
 
 def test_randomness_is_noticed():
     rng = np.random.default_rng()
     restless = Broken(lambda b: lambda p: scaled(p, rng.random()))
     with pytest.raises(AssertionError, match="two fits differ"):
-        laws.check_same_answer(restless, bank()["biased"])
+        CALIBRATOR_LAWS["check_same_answer"](restless, bank()["biased"])
 
 
 def test_labels_that_leak_into_the_map_are_noticed():
@@ -110,7 +109,7 @@ def test_labels_that_leak_into_the_map_are_noticed():
             return Leaking(record=self.fit_record(predictions))
 
     with pytest.raises(AssertionError, match="labels of a batch"):
-        laws.check_labels_are_needed(Leak(), bank()["biased"])
+        CALIBRATOR_LAWS["check_labels_are_needed"](Leak(), bank()["biased"])
 
 
 def test_rows_of_weight_zero_that_count_are_noticed():
@@ -119,26 +118,28 @@ def test_rows_of_weight_zero_that_count_are_noticed():
             return self.learn(predictions)
 
     with pytest.raises(AssertionError, match="total variation"):
-        laws.check_zero_weights(Counting(lambda b: lambda p: scaled(p, 1 + len(b) / 99)), bank()["biased"])
+        CALIBRATOR_LAWS["check_zero_weights"](
+            Counting(lambda b: lambda p: scaled(p, 1 + len(b) / 99)), bank()["biased"]
+        )
 
 
 def test_a_loaded_map_that_differs_is_noticed(monkeypatch):
-    monkeypatch.setattr(laws, "load", lambda path: TemperatureScaling().fit(bank()["biased"]))
+    monkeypatch.setattr(of_declarations, "load", lambda path: TemperatureScaling().fit(bank()["biased"]))
     with pytest.raises(AssertionError, match="another kind of map"):
-        laws.check_saved_and_loaded(Identity(), bank()["biased"])
+        CALIBRATOR_LAWS["check_saved_and_loaded"](Identity(), bank()["biased"])
 
 
 def test_undeclared_limits_are_noticed():
     binary = Broken(lambda b: lambda p: p, binary_only=True)
     binary.declines = lambda predictions: ""
     with pytest.raises(AssertionError, match="does not decline"):
-        laws.check_number_of_classes(binary, bank()["biased"])
+        CALIBRATOR_LAWS["check_number_of_classes"](binary, bank()["biased"])
 
 
 def test_declined_weights_and_soft_labels_count_as_kept():
     bare = Broken(lambda b: lambda p: p, supports_weights=False, supports_soft_labels=False)
-    laws.check_weight_scale(bare, bank()["biased"])
-    laws.check_one_hot_labels(bare, bank()["biased"])
+    CALIBRATOR_LAWS["check_weight_scale"](bare, bank()["biased"])
+    CALIBRATOR_LAWS["check_one_hot_labels"](bare, bank()["biased"])
 
 
 def test_the_sentence_names_law_and_data_set():

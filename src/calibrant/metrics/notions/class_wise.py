@@ -61,6 +61,9 @@ class ClassWise(Notion):
         outcomes: Floats | None,
     ) -> Any:
         shared = edges.ndim == 1 and outcomes is None and weights is predictions.weights
+        known = predictions.class_bins(edges, right=right) if shared else None
+        if known is not None:
+            return known
         return kernels.bin_classes(
             predictions.scores,
             edges,

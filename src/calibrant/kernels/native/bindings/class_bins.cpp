@@ -4,35 +4,15 @@
 #include "../runtime/blocks.h"
 #include "../runtime/pool.h"
 #include "bindings.h"
+#include "cells.h"
 
 namespace calibrant {
 namespace {
 
-using EdgeRows = Matrix<const double>;  // (1, bins + 1) or (k, bins + 1)
-
-Edges make_edges(const EdgeRows& edges, const Vector<const double>& rates, bool right) {
-  const Index rows = static_cast<Index>(edges.shape(0)), width = static_cast<Index>(edges.shape(1));
-  return {edges.data(), width - 1, rows > 1 ? width : 0, rates.data(), rows > 1 ? 1 : 0, right};
-}
-
-// Sums the blocks' cells, in block order, into the first block's.
-void reduce(std::vector<double>& cells, Index size, int blocks) {
-  for (int block = 1; block < blocks; ++block) {
-    for (Index c = 0; c < size; ++c) cells[c] += cells[block * size + c];
-  }
-}
-
-// Writes cells (k, bins, fields) as `fields` planes (k, bins).
-void write_planes(const std::vector<double>& cells, Index count, Index fields, double* planes) {
-  for (Index field = 0; field < fields; ++field) {
-    for (Index c = 0; c < count; ++c) planes[field * count + c] = cells[c * fields + field];
-  }
-}
-
 template <class T>
 void bin_matrix(Matrix<const T> scores, Maybe<const double> log_normalizer, Maybe<const double> weights,
                 std::optional<Matrix<const double>> outcomes, EdgeRows edges, Vector<const double> rates, bool right,
-                bool sparse, int threads, nb::ndarray<double, nb::ndim<3>, nb::c_contig, nb::device::cpu> planes) {
+                bool sparse, int threads, Planes planes) {
   ClassBinTask<T> task{};
   task.scores = scores.data();
   task.n = static_cast<Index>(scores.shape(0));

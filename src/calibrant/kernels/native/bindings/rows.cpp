@@ -4,6 +4,7 @@
 #include "../runtime/blocks.h"
 #include "../runtime/pool.h"
 #include "bindings.h"
+#include "cells.h"
 
 namespace calibrant {
 namespace {
@@ -36,18 +37,61 @@ RowTask<T> make_task(const Matrix<const T>& scores, bool logits, const Maybe<con
   return task;
 }
 
+// What a scan may fill besides: the histogram of each class, from rows that the cache still holds.
 template <class T>
-FaultyEntry scan_blocks(const RowTask<T>& task, int threads, double* class_totals) {
+struct Histogram {
+  ClassBinTask<T> task;
+  Index size;  // doubles of one block's cells; 0 for no histogram
+  std::vector<double> cells;
+};
+
+template <class T>
+Histogram<T> make_histogram(const RowTask<T>& rows, const std::optional<EdgeRows>& edges, const Maybe<const double>& rates,
+                            bool right) {
+  Histogram<T> bins{};
+  if (!edges) return bins;
+  bins.task.scores = rows.scores;
+  bins.task.n = rows.n;
+  bins.task.k = rows.k;
+  bins.task.log_normalizer = rows.logits ? rows.total : nullptr;
+  bins.task.weights = rows.weights;
+  bins.task.edges = make_edges(*edges, *rates, right);
+  bins.task.sparse = true;
+  bins.size = rows.k * bins.task.edges.bins * cell_size(bins.task);
+  return bins;
+}
+
+constexpr Index kTileBytes = Index{128} << 10;  // of rows that are scanned and then binned: half of a small L2 cache
+
+// Rows of one tile: whole scan tiles, or all rows where nothing is binned.
+template <class T>
+Index tile_rows(const RowTask<T>& task, const Histogram<T>& bins) {
+  const Index fitting = kTileBytes / (task.k * static_cast<Index>(sizeof(T)));
+  return bins.size ? std::max<Index>(1, fitting / kScanTile) * kScanTile : std::max<Index>(1, task.n);
+}
+
+template <class T>
+FaultyEntry scan_blocks(const RowTask<T>& task, Histogram<T>& bins, int threads, double* class_totals) {
   const Index width = padded(task.k);
-  const Blocks blocks = cut_rows(task.n, task.k, width * static_cast<Index>(sizeof(double)));
+  const Blocks blocks = cut_rows(task.n, task.k, (width + bins.size) * static_cast<Index>(sizeof(double)));
+  const Index tile = tile_rows(task, bins);
+  bins.cells.resize(blocks.count * bins.size);
   std::vector<double> totals(blocks.count * width);
   const Index size = task.logits ? kScanTile * width : 0;
   std::vector<T> scratch(std::max(threads, 1) * size);
   std::vector<FaultyEntry> faults(blocks.count);
   run_blocks(blocks.count, threads, [&](int block, int slot) {
-    CALIBRANT_CALL_CLONE(scan_rows, task, blocks.first(block), blocks.last(block), totals.data() + block * width,
-                         scratch.data() + slot * size, &faults[block]);
+    const Index last = blocks.last(block);
+    for (Index i = blocks.first(block); i < last && faults[block].kind == Fault::none; i += tile) {
+      const Index end = std::min(i + tile, last);
+      CALIBRANT_CALL_CLONE(scan_rows, task, i, end, totals.data() + block * width, scratch.data() + slot * size,
+                           &faults[block]);
+      if (bins.size && faults[block].kind == Fault::none) {
+        CALIBRANT_CALL_CLONE(bin_classes, bins.task, i, end, bins.cells.data() + block * bins.size);
+      }
+    }
   });
+  reduce(bins.cells, bins.size, bins.size ? blocks.count : 0);
   for (int block = 0; block < blocks.count; ++block) {
     for (Index c = 0; c < task.k; ++c) class_totals[c] += totals[block * width + c];
   }
@@ -62,13 +106,16 @@ template <class T>
 nb::tuple scan(Matrix<const T> scores, bool logits, Maybe<const std::int64_t> labels, Maybe<const double> weights,
                int threads, Vector<std::int32_t> top, Vector<double> confidence, Vector<double> total,
                Vector<double> sum_of_squares, Maybe<double> label_probability, Maybe<double> label_log_probability,
-               Maybe<std::int32_t> label_rank, Vector<double> class_totals) {
+               Maybe<std::int32_t> label_rank, Vector<double> class_totals, std::optional<EdgeRows> edges,
+               Maybe<const double> rates, bool right, std::optional<Planes> planes) {
   const Columns out{top, confidence, total, sum_of_squares, label_probability, label_log_probability, label_rank};
   const RowTask<T> task = make_task(scores, logits, labels, weights, out);
   FaultyEntry fault;
   {
     nb::gil_scoped_release release;
-    fault = scan_blocks(task, threads, class_totals.data());
+    Histogram<T> bins = make_histogram(task, edges, rates, right);
+    fault = scan_blocks(task, bins, threads, class_totals.data());
+    if (planes) write_planes(bins.cells, task.k * bins.task.edges.bins, cell_size(bins.task), planes->data());
   }
   return nb::make_tuple(static_cast<int>(fault.kind), fault.row, fault.column);
 }
@@ -92,7 +139,8 @@ void define(nb::module_& m) {
         nb::arg("top").noconvert(), nb::arg("confidence").noconvert(), nb::arg("total").noconvert(),
         nb::arg("sum_of_squares").noconvert(), nb::arg("label_probability").noconvert().none(),
         nb::arg("label_log_probability").noconvert().none(), nb::arg("label_rank").noconvert().none(),
-        nb::arg("class_totals").noconvert());
+        nb::arg("class_totals").noconvert(), nb::arg("edges").noconvert().none(),
+        nb::arg("rates").noconvert().none(), nb::arg("right"), nb::arg("planes").noconvert().none());
   m.def("entropy", &row_entropy<T>, nb::arg("scores").noconvert(), nb::arg("log_normalizer").noconvert().none(),
         nb::arg("threads"), nb::arg("out").noconvert(), nb::call_guard<nb::gil_scoped_release>());
 }
