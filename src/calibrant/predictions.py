@@ -218,10 +218,10 @@ class Predictions:
             self._memo["class_totals"] = scan(self.scores, self.logits, None, self.weights).class_totals
         return cast(Floats, self._memo["class_totals"])
 
-    def class_bins(self, edges: Floats, *, right: bool) -> kernels.ClassBins | None:
-        """Return the histogram of each class that the door left, if it left one with these edges."""
+    def from_door(self, name: Literal["class_bins", "label_bins"], edges: Floats, *, right: bool) -> Any:
+        """Return the histogram of each class, or the bin of each label, if the door left it for these edges."""
         same = right and edges.shape == DOOR_EDGES.shape and bool((edges == DOOR_EDGES).all())
-        return self._memo.get("class_bins") if same else None
+        return self._memo.get(name) if same else None
 
     def _scan(self, *, bins: bool = False) -> tuple[str, int, int] | None:
         hard = None if self.labels is None or self.soft else self.hard_labels
@@ -230,8 +230,8 @@ class Predictions:
         if read.fault is None and self.soft:
             summary = summary.soft_labelled(cast(Floats, self.labels))
         self._memo.update(summary=summary, class_totals=read.class_totals)
-        if read.class_bins is not None:
-            self._memo["class_bins"] = read.class_bins
+        if bins:
+            self._memo.update(class_bins=read.class_bins, label_bins=read.label_bins)
         return read.fault
 
     @property

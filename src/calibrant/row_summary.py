@@ -93,11 +93,12 @@ def _soft_sums(scores: NDArray[np.floating], total: Floats, q: Floats, logits: b
 
 
 class Scan(NamedTuple):
-    """What the first read leaves: the summary, weighted class totals (k,), and the histogram of each class or None."""
+    """What the first read leaves: the summary, weighted class totals (k,), and histograms with the bins of the labels, or None."""
 
     summary: RowSummary
     class_totals: Floats
     class_bins: kernels.ClassBins | None
+    label_bins: NDArray[np.int32] | None
     fault: tuple[str, int, int] | None
 
 
@@ -124,4 +125,4 @@ def scan(
         label_probability=rows.label_probability,
         label_rank=rows.label_rank,
     )
-    return Scan(summary, rows.class_totals, rows.bins, rows.fault)
+    return Scan(summary, rows.class_totals, rows.bins, rows.label_bins, rows.fault)

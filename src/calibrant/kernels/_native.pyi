@@ -29,6 +29,7 @@ def scan_rows(
     rates: _Floats | None,
     right: bool,
     planes: _Floats | None,
+    label_bins: _SmallInts | None,
 ) -> tuple[int, int, int]: ...
 def entropy(scores: _Scores, log_normalizer: _Floats | None, threads: int, out: _Floats) -> None: ...
 def bin_classes(

@@ -25,7 +25,8 @@ class RowScan(NamedTuple):
     log-sum-exp of logits · ``sum_of_squares`` of the probabilities · ``class_totals`` sum_i w_i p_ic ·
     ``label_probability``, ``label_log_probability`` (may be -inf) · ``label_rank`` 1 + the classes that come before
     the label (a larger score, or an equal one in an earlier column), so rank 1 means ``top == label`` · ``bins`` the
-    histogram of each class, if asked for · ``fault`` (kind, row, column) of the first bad entry, or None; with a fault the columns mean nothing.
+    histogram of each class and ``label_bins`` the bin of each label, if asked for · ``fault`` (kind, row, column) of the
+    first bad entry, or None; with a fault the columns mean nothing.
     """
 
     top: SmallInts
@@ -37,6 +38,7 @@ class RowScan(NamedTuple):
     label_log_probability: Floats | None
     label_rank: SmallInts | None
     bins: ClassBins | None
+    label_bins: SmallInts | None
     fault: tuple[str, int, int] | None
 
 
@@ -62,17 +64,18 @@ def scan_rows(
     confidence, total, squares = np.empty(n), np.empty(n), np.empty(n)
     p_label, log_p_label = (None, None) if labels is None else (np.empty(n), np.empty(n))
     class_totals = np.zeros(k)
-    planes = rates = None
+    planes = rates = label_bins = None
     if edges is not None:
         edges = np.ascontiguousarray(np.atleast_2d(edges))
         planes, rates = np.empty((2 + (weights is not None), k, edges.shape[1] - 1)), equal_rates(edges)
+        label_bins = None if labels is None else np.empty(n, np.int32)
     kind, row, column = _native.scan_rows(
         scores, logits, labels, weights, thread_count(threads),
-        top, confidence, total, squares, p_label, log_p_label, rank, class_totals, edges, rates, True, planes,
+        top, confidence, total, squares, p_label, log_p_label, rank, class_totals, edges, rates, True, planes, label_bins,
     )  # fmt: skip
     fault = (_FAULTS[kind], row, column) if kind else None
     bins = None if planes is None or fault else complete(planes, weights, n, class_totals)
-    return RowScan(top, confidence, total, squares, class_totals, p_label, log_p_label, rank, bins, fault)
+    return RowScan(top, confidence, total, squares, class_totals, p_label, log_p_label, rank, bins, label_bins, fault)
 
 
 def entropy(scores: Scores, *, logits: bool, total: Floats, threads: int | None = None) -> Floats:

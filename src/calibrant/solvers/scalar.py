@@ -24,12 +24,12 @@ class Minimum(NamedTuple):
     converged: bool
 
 
-def minimise(slope: Callable[[float], tuple[float, float]], start: float, settled: float) -> Minimum:
+def minimise(slope: Callable[[float], tuple[float, float]], start: float, certified: float) -> Minimum:
     """Return the minimum over x > 0 of a convex function with derivative and curvature ``slope(x)``.
 
     The derivative must be positive for large x. Whether it is negative at 0 is asked only when the search goes far
-    below the start. A Newton step in log x shorter than ``settled`` is the last: it is taken and not checked by another
-    call, and leaves an error of the order of its square.
+    below the start. The last Newton step is taken and not checked by another call: a step of s in log x leaves an error
+    of the order of s^2 in log x, so of curvature x^2 s^4 / 2 in the function, which must be within ``certified``.
     """
     low, high, x = 0.0, math.inf, start
     falls_at_zero, reach = None, FIRST_REACH
@@ -37,8 +37,8 @@ def minimise(slope: Callable[[float], tuple[float, float]], start: float, settle
         gradient, curvature = slope(x)
         low, high = (x, high) if gradient < 0 else (low, x)
         move = _newton(gradient, x * curvature)
-        if abs(move) <= settled or abs(gradient * x * move) <= 2 * FLAT:
-            return Minimum(x * math.exp(move) if abs(move) < 1 else x, step, True)
+        if curvature * x * x * move**4 <= 2 * certified or abs(gradient * x * move) <= 2 * FLAT:
+            return Minimum(x * math.exp(move) if abs(move) < 0.1 else x, step, True)
         bounded = min(max(move, -reach), reach)
         reach = reach if bounded == move else min(2 * reach, LAST_REACH)
         x = _inside(x * math.exp(bounded), low, high)

@@ -13,15 +13,14 @@ from typing import NamedTuple
 from calibrant import kernels
 from calibrant.errors import require
 from calibrant.solvers.rows import FLOOR, FitRows
-from calibrant.solvers.scalar import minimise
+from calibrant.solvers.scalar import Minimum, minimise
 
 # Pseudo-rows at the edge; docs/theory/separable.md has the experiment.
 EDGE_PRIOR = 20.0
 FEW_ROWS = 1024
-# The last Newton step in log beta. Its square is the error that is left: 4e-6, so 1e-11 nats, where passes are dear,
-# and nothing but rounding where they are cheap.
-SETTLED, SETTLED_CHEAP, CHEAP_ENTRIES = 2e-3, 1e-6, 1 << 20
 WIDEST = 1e30  # differences of logits beyond it are one to the kernel
+# What the last, unchecked Newton step may leave, in nats: next to nothing where passes are cheap.
+CERTIFIED, CERTIFIED_CHEAP, CHEAP_ENTRIES = 1e-10, 1e-20, 1 << 20
 
 
 class InverseTemperature(NamedTuple):
@@ -34,36 +33,42 @@ class InverseTemperature(NamedTuple):
 
 
 def inverse_temperature(rows: FitRows, prior: float | None = None) -> InverseTemperature:
-    """Return the best inverse temperature; ``prior`` pseudo-rows act always, or only at the edge where None.
-
-    Many rows are started from every sixteenth of them, these from every sixteenth again; two or three passes over all
-    are left. Whatever the thin rows say, the bracket around the minimum is that of all rows.
-    """
-    start, settled = 1.0, SETTLED_CHEAP if rows.scores.size <= CHEAP_ENTRIES else SETTLED
-    if len(rows.scores) > FEW_ROWS:
-        start = inverse_temperature(rows.thinned(16), prior).beta
+    """Return the best inverse temperature; ``prior`` pseudo-rows act always, or only at the edge where None."""
     gaps = rows.label_gaps()
     widest = -float(gaps.min())
     require(widest < WIDEST, "logits", f"differ by less than {WIDEST:.0e} within a row", f"{widest:.3g}")
-    target = rows.top_scores() + gaps  # (n,) expected score of the label
+    gap = -float(rows.weights @ gaps)
+    if prior is None and gap > 0:
+        found = _minimum(rows, gap, 0.0)
+        if found.x > 0:
+            return InverseTemperature(found.x, found.steps, found.converged, False)
+    rho = rows.pull(EDGE_PRIOR if prior is None else prior)
+    found = _minimum(rows, gap, rho)
+    # Labels worse than chance can outweigh the prior: then rho itself stands between their 0 and the prior's 1.
+    return InverseTemperature(found.x or rho, found.steps + 1, found.converged, True)
+
+
+def _minimum(rows: FitRows, gap: float, rho: float) -> Minimum:
+    """Return where g(beta) = rho g(1), with ``gap`` the mean of max z - z_y over all rows.
+
+    Many rows are started from every sixteenth of them, these from every sixteenth again. The labels of all rows enter
+    through the gap, so a thin sample errs in E_p z alone, and one or two passes over all rows are left.
+    """
+    start = 1.0
+    if len(rows.scores) > FEW_ROWS:
+        start = _minimum(rows.thinned(16), gap, rho).x or start
+    target = rows.top_scores()
 
     def slope(beta: float) -> tuple[float, float]:
         _, gradient, curvature = kernels.temperature_pass(
             rows.scores, beta, logits=rows.logits, target=target, weights=rows.weights, floor=FLOOR
         )
-        return gradient, curvature
+        return gradient + gap, curvature
 
-    if prior is None and gaps.any():
-        found = minimise(slope, start, settled)
-        if found.x > 0:
-            return InverseTemperature(found.x, found.steps, found.converged, False)
-    rho = rows.pull(EDGE_PRIOR if prior is None else prior)
-    pull = rho * slope(1.0)[0]
+    pull = rho * slope(1.0)[0] if rho else 0.0
 
     def pulled(beta: float) -> tuple[float, float]:
         gradient, curvature = slope(beta)
         return gradient - pull, curvature
 
-    found = minimise(pulled, start, settled)
-    # Labels worse than chance can outweigh the prior: then rho itself stands between their 0 and the prior's 1.
-    return InverseTemperature(found.x or rho, found.steps + 1, found.converged, True)
+    return minimise(pulled, start, CERTIFIED_CHEAP if rows.scores.size <= CHEAP_ENTRIES else CERTIFIED)

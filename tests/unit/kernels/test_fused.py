@@ -18,7 +18,8 @@ def test_fused_is_separate(dtype, logits, weighted, shape):
     if not logits:
         scores = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
     weights = rng.integers(0, 3, shape[0]).astype(float) if weighted else None
-    fused = kernels.scan_rows(scores, logits=logits, weights=weights, edges=EDGES, threads=2)
+    labels = rng.integers(-1, shape[1], shape[0])
+    fused = kernels.scan_rows(scores, logits=logits, labels=labels, weights=weights, edges=EDGES, threads=2)
     alone = kernels.scan_rows(scores, logits=logits, weights=weights)
     given = {"logits": logits, "total": alone.total, "weights": weights, "class_totals": alone.class_totals}
     separate = kernels.bin_classes(scores, EDGES, **given)
@@ -27,6 +28,10 @@ def test_fused_is_separate(dtype, logits, weighted, shape):
         assert getattr(fused.bins, name) == pytest.approx(getattr(separate, name), rel=1e-10, abs=1e-9)
     for name in ("top", "confidence", "total", "sum_of_squares"):
         assert np.array_equal(getattr(fused, name), getattr(alone, name))
+    there = labels >= 0
+    bins = kernels.label_bins(scores, np.maximum(labels, 0), EDGES, logits=logits, total=alone.total)
+    assert np.array_equal(fused.label_bins[there], bins[there])
+    assert (fused.label_bins[~there] == -1).all()
     again = kernels.scan_rows(scores, logits=logits, weights=weights, edges=EDGES, threads=1)
     assert all(np.array_equal(a, b) for a, b in zip(fused.bins[:3], again.bins[:3], strict=True))
 

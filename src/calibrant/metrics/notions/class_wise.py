@@ -61,7 +61,7 @@ class ClassWise(Notion):
         outcomes: Floats | None,
     ) -> Any:
         shared = edges.ndim == 1 and outcomes is None and weights is predictions.weights
-        known = predictions.class_bins(edges, right=right) if shared else None
+        known = predictions.from_door("class_bins", edges, right=right) if shared else None
         if known is not None:
             return known
         return kernels.bin_classes(
@@ -78,9 +78,10 @@ class ClassWise(Notion):
     def outcomes(self, predictions: Predictions, edges: Floats, *, right: bool) -> Floats:
         """Return the weight of the labels by class and bin (k, B); hard labels only."""
         labels, bins = predictions.hard_labels, edges.shape[-1] - 1
-        total = predictions.summary.total
-        logits = predictions.logits
-        where = kernels.label_bins(predictions.scores, labels, edges, logits=logits, total=total, right=right)
+        where = predictions.from_door("label_bins", edges, right=right)
+        if where is None:
+            total, logits = predictions.summary.total, predictions.logits
+            where = kernels.label_bins(predictions.scores, labels, edges, logits=logits, total=total, right=right)
         kept = where >= 0
         flat = labels[kept] * bins + where[kept]
         weights = None if predictions.weights is None else predictions.weights[kept]

@@ -41,7 +41,8 @@ RowTask<T> make_task(const Matrix<const T>& scores, bool logits, const Maybe<con
 template <class T>
 struct Histogram {
   ClassBinTask<T> task;
-  Index size;  // doubles of one block's cells; 0 for no histogram
+  Index size;                // doubles of one block's cells; 0 for no histogram
+  std::int32_t* label_bins;  // (n,), or null
   std::vector<double> cells;
 };
 
@@ -59,6 +60,19 @@ Histogram<T> make_histogram(const RowTask<T>& rows, const std::optional<EdgeRows
   bins.task.sparse = true;
   bins.size = rows.k * bins.task.edges.bins * cell_size(bins.task);
   return bins;
+}
+
+// The bins of the labels of rows first..last-1; -1 for a row without one.
+template <class T>
+void bin_labels(const RowTask<T>& rows, ClassBinTask<T> task, Index first, Index last, std::int32_t* out) {
+  for (Index i = first; i < last; ++i) {
+    out[i] = -1;
+    if (rows.labels[i] < 0 || rows.labels[i] >= rows.k) continue;
+    task.scores = rows.scores + i * rows.k;
+    task.log_normalizer = rows.logits ? rows.total + i : nullptr;
+    task.n = 1;
+    CALIBRANT_CALL_CLONE(bin_of_label, task, rows.labels + i, out + i);
+  }
 }
 
 constexpr Index kTileBytes = Index{128} << 10;  // of rows that are scanned and then binned: half of a small L2 cache
@@ -88,6 +102,7 @@ FaultyEntry scan_blocks(const RowTask<T>& task, Histogram<T>& bins, int threads,
                            &faults[block]);
       if (bins.size && faults[block].kind == Fault::none) {
         CALIBRANT_CALL_CLONE(bin_classes, bins.task, i, end, bins.cells.data() + block * bins.size);
+        if (bins.label_bins) bin_labels(task, bins.task, i, end, bins.label_bins);
       }
     }
   });
@@ -107,13 +122,14 @@ nb::tuple scan(Matrix<const T> scores, bool logits, Maybe<const std::int64_t> la
                int threads, Vector<std::int32_t> top, Vector<double> confidence, Vector<double> total,
                Vector<double> sum_of_squares, Maybe<double> label_probability, Maybe<double> label_log_probability,
                Maybe<std::int32_t> label_rank, Vector<double> class_totals, std::optional<EdgeRows> edges,
-               Maybe<const double> rates, bool right, std::optional<Planes> planes) {
+               Maybe<const double> rates, bool right, std::optional<Planes> planes, Maybe<std::int32_t> label_bins) {
   const Columns out{top, confidence, total, sum_of_squares, label_probability, label_log_probability, label_rank};
   const RowTask<T> task = make_task(scores, logits, labels, weights, out);
   FaultyEntry fault;
   {
     nb::gil_scoped_release release;
     Histogram<T> bins = make_histogram(task, edges, rates, right);
+    bins.label_bins = task.labels ? pointer(label_bins) : nullptr;
     fault = scan_blocks(task, bins, threads, class_totals.data());
     if (planes) write_planes(bins.cells, task.k * bins.task.edges.bins, cell_size(bins.task), planes->data());
   }
@@ -140,7 +156,8 @@ void define(nb::module_& m) {
         nb::arg("sum_of_squares").noconvert(), nb::arg("label_probability").noconvert().none(),
         nb::arg("label_log_probability").noconvert().none(), nb::arg("label_rank").noconvert().none(),
         nb::arg("class_totals").noconvert(), nb::arg("edges").noconvert().none(),
-        nb::arg("rates").noconvert().none(), nb::arg("right"), nb::arg("planes").noconvert().none());
+        nb::arg("rates").noconvert().none(), nb::arg("right"), nb::arg("planes").noconvert().none(),
+        nb::arg("label_bins").noconvert().none());
   m.def("entropy", &row_entropy<T>, nb::arg("scores").noconvert(), nb::arg("log_normalizer").noconvert().none(),
         nb::arg("threads"), nb::arg("out").noconvert(), nb::call_guard<nb::gil_scoped_release>());
 }
