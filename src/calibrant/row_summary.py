@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from calibrant import kernels
 
 Floats = NDArray[np.float64]
-# The class-wise histogram that the door makes from the same read, and the most classes for which it is worth its memory.
+# The class-wise histogram that the door makes from the same read, and the most classes that are worth its memory.
 DOOR_EDGES = np.linspace(0.0, 1.0, 16)
 DOOR_CLASSES = 4096
 _BLOCK = 1 << 20  # entries per block of the soft-label sums: 8 MB of temporaries at most
@@ -26,8 +26,8 @@ class RowSummary:
     """Per-row columns, each (n,); label columns are None without labels.
 
     ``top`` predicted class (first on ties) · ``confidence`` its probability · ``total`` row sum of probabilities,
-    or log-sum-exp of logits · ``sum_of_squares`` of the probabilities · ``correct`` 1.0 if the label is ``top``
-    (for soft labels the label mass on it) · ``label_log_probability`` (may be -inf) · ``label_probability`` ·
+    or log-sum-exp of logits · ``sum_of_squares`` of the probabilities · ``lowest`` score · ``correct`` 1.0 if the label
+    is ``top`` (for soft labels the label mass on it) · ``label_log_probability`` (may be -inf) · ``label_probability`` ·
     ``label_rank`` 1 for the top class (None for soft labels). Soft labels enter as expectations over the label.
     """
 
@@ -37,6 +37,7 @@ class RowSummary:
     confidence: Floats
     total: Floats
     sum_of_squares: Floats
+    lowest: Floats
     correct: Floats | None = None
     label_log_probability: Floats | None = None
     label_probability: Floats | None = None
@@ -93,7 +94,7 @@ def _soft_sums(scores: NDArray[np.floating], total: Floats, q: Floats, logits: b
 
 
 class Scan(NamedTuple):
-    """What the first read leaves: the summary, weighted class totals (k,), and histograms with the bins of the labels, or None."""
+    """What the first read leaves: summary, weighted class totals (k,), histograms and bins of the labels or None."""
 
     summary: RowSummary
     class_totals: Floats
@@ -120,6 +121,7 @@ def scan(
         confidence=rows.confidence,
         total=rows.total,
         sum_of_squares=rows.sum_of_squares,
+        lowest=rows.lowest,
         correct=None if rows.label_rank is None else (rows.label_rank == 1).astype(np.float64),
         label_log_probability=rows.label_log_probability,
         label_probability=rows.label_probability,

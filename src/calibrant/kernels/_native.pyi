@@ -21,6 +21,7 @@ def scan_rows(
     confidence: _Floats,
     total: _Floats,
     sum_of_squares: _Floats,
+    lowest: _Floats,
     label_probability: _Floats | None,
     label_log_probability: _Floats | None,
     label_rank: _SmallInts | None,

@@ -22,7 +22,7 @@ class RowScan(NamedTuple):
     """What one pass over scores (n, k) leaves: columns (n,), class totals (k,); label columns None without labels.
 
     ``top`` first column of the largest score · ``confidence`` its probability · ``total`` row sum of probabilities or
-    log-sum-exp of logits · ``sum_of_squares`` of the probabilities · ``class_totals`` sum_i w_i p_ic ·
+    log-sum-exp of logits · ``sum_of_squares`` of the probabilities · ``lowest`` score · ``class_totals`` sum_i w_i p_ic ·
     ``label_probability``, ``label_log_probability`` (may be -inf) · ``label_rank`` 1 + the classes that come before
     the label (a larger score, or an equal one in an earlier column), so rank 1 means ``top == label`` · ``bins`` the
     histogram of each class and ``label_bins`` the bin of each label, if asked for · ``fault`` (kind, row, column) of the
@@ -33,6 +33,7 @@ class RowScan(NamedTuple):
     confidence: Floats
     total: Floats
     sum_of_squares: Floats
+    lowest: Floats
     class_totals: Floats
     label_probability: Floats | None
     label_log_probability: Floats | None
@@ -61,7 +62,7 @@ def scan_rows(
     """
     n, k = scores.shape
     top, rank = np.empty(n, np.int32), None if labels is None else np.empty(n, np.int32)
-    confidence, total, squares = np.empty(n), np.empty(n), np.empty(n)
+    confidence, total, squares, lowest = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     p_label, log_p_label = (None, None) if labels is None else (np.empty(n), np.empty(n))
     class_totals = np.zeros(k)
     planes = rates = label_bins = None
@@ -71,11 +72,14 @@ def scan_rows(
         label_bins = None if labels is None else np.empty(n, np.int32)
     kind, row, column = _native.scan_rows(
         scores, logits, labels, weights, thread_count(threads),
-        top, confidence, total, squares, p_label, log_p_label, rank, class_totals, edges, rates, True, planes, label_bins,
+        top, confidence, total, squares, lowest, p_label, log_p_label, rank, class_totals,
+        edges, rates, True, planes, label_bins,
     )  # fmt: skip
     fault = (_FAULTS[kind], row, column) if kind else None
     bins = None if planes is None or fault else complete(planes, weights, n, class_totals)
-    return RowScan(top, confidence, total, squares, class_totals, p_label, log_p_label, rank, bins, label_bins, fault)
+    return RowScan(
+        top, confidence, total, squares, lowest, class_totals, p_label, log_p_label, rank, bins, label_bins, fault
+    )
 
 
 def entropy(scores: Scores, *, logits: bool, total: Floats, threads: int | None = None) -> Floats:

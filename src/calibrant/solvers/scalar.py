@@ -13,6 +13,7 @@ from typing import NamedTuple
 FIRST_REACH, LAST_REACH = math.log(4.0), 100.0
 # Where Newton's step promises less than this many nats there is nothing left to find but rounding.
 FLAT = 1e-14
+NEAR = 0.1  # a step in log x within which Newton squares its error
 MOST_STEPS = 200
 
 
@@ -37,8 +38,9 @@ def minimise(slope: Callable[[float], tuple[float, float]], start: float, certif
         gradient, curvature = slope(x)
         low, high = (x, high) if gradient < 0 else (low, x)
         move = _newton(gradient, x * curvature)
-        if curvature * x * x * move**4 <= 2 * certified or abs(gradient * x * move) <= 2 * FLAT:
-            return Minimum(x * math.exp(move) if abs(move) < 0.1 else x, step, True)
+        near = abs(move) < NEAR
+        if (near and curvature * x * x * move**4 <= 2 * certified) or abs(gradient * x * move) <= 2 * FLAT:
+            return Minimum(x * math.exp(move) if near else x, step, True)
         bounded = min(max(move, -reach), reach)
         reach = reach if bounded == move else min(2 * reach, LAST_REACH)
         x = _inside(x * math.exp(bounded), low, high)

@@ -7,13 +7,11 @@ zeros are touched: however few the calibration rows, a probability that is small
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibrant.errors import require
-from calibrant.kernels._threads import thread_count
 from calibrant.predictions import Predictions
 
 Floats = NDArray[np.float64]
@@ -21,7 +19,6 @@ Scores = NDArray[np.floating]
 
 TINY = float(np.finfo(np.float64).tiny)  # the smallest number whose logarithm keeps full precision
 _BLOCK = 1 << 16  # entries: a block stays in the cache between its two reads
-_SINGLE = 1 << 22  # entries: fewer are read faster than a thread starts
 
 
 def check_zero(zero: float | None) -> None:
@@ -32,7 +29,7 @@ def check_zero(zero: float | None) -> None:
 
 def without_zeros(predictions: Predictions, floor: float) -> Predictions:
     """Return the batch with ``floor`` in the place of each exact zero, its row rescaled; itself where there is none."""
-    some = _row_minima(predictions.scores).min() == _zero(predictions)
+    some = predictions.summary.lowest.min() == _zero(predictions)
     return _replaced(predictions, floor) if some else predictions
 
 
@@ -41,7 +38,7 @@ def prepared(predictions: Predictions, zero: float | None) -> tuple[Predictions,
 
     The floor is ``zero``, or half the smallest positive probability of the batch, at least the smallest normal number.
     """
-    least = _row_minima(predictions.scores)  # (n,): the one read of the scores, or the first of two
+    least = predictions.summary.lowest  # (n,)
     some = bool(least.min() == _zero(predictions))
     if zero is None:
         if predictions.logits:
@@ -81,20 +78,9 @@ def _replaced(predictions: Predictions, floor: float) -> Predictions:
     return predictions.rescored((np.where(absent, least, predictions.scores) / grown).astype(dtype), "probability")
 
 
-def _row_minima(scores: Scores) -> Scores:
-    """Return the smallest score of each row (n,), by as many threads as the kernels use."""
-    threads = thread_count(None)
-    if threads == 1 or scores.size < _SINGLE:
-        few: Scores = scores.min(1)
-        return few
-    parts = np.array_split(scores, threads)
-    with ThreadPoolExecutor(threads) as pool:
-        least: Scores = np.concatenate(list(pool.map(lambda part: part.min(1), parts)))
-    return least
-
-
-def _lowest_log(logits: Scores, total: Floats, least: Scores) -> float:
+def _lowest_log(logits: Scores, total: Floats, lowest: Floats) -> float:
     """Return the smallest log-probability above -inf, given the smallest logit of each row (n,)."""
+    least = lowest.copy()
     for row in np.flatnonzero(np.isneginf(least)):
         least[row] = logits[row].min(initial=np.inf, where=np.isfinite(logits[row]))
     return float((least - total).min())

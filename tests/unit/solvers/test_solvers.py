@@ -12,8 +12,8 @@ from calibrant.solvers.rows import FitRows
 
 @pytest.mark.parametrize("at", [1e-6, 0.3, 1.0, 17.0, 1e5])
 def test_positive_minimum(at):
-    # x - a log x has its minimum at a, and a curvature that changes by orders of magnitude on the way
-    found = scalar.minimise(lambda x: (1 - at / x, at / x**2) if x > 0 else (-np.inf, np.inf), 1.0, 1e-14)
+    # x / a - log x has its minimum at a, and a curvature that changes by orders of magnitude on the way
+    found = scalar.minimise(lambda x: (1 / at - 1 / x, 1 / x**2) if x > 0 else (-np.inf, np.inf), 1.0, 1e-20)
     assert found.converged
     assert found.x == pytest.approx(at, rel=1e-6)
 
@@ -53,6 +53,27 @@ def test_pairs_of_very_different_size():
     assert found.calls <= 3  # in the metric of its own blocks this function is a sphere
     assert found.converged
     assert function(found.x)[0] <= quasi_newton.CERTIFIED
+
+
+def test_steps_that_overshoot_are_halved():
+    # log cosh is flat far away: Newton's step from 3 leads to -98, and back again further out
+    def function(x):
+        return quasi_newton.Point(
+            float(np.logaddexp(x, -x).sum()),
+            np.tanh(x),
+            np.stack([1 / np.cosh(x[0]) ** 2, 0 * x[0], 1 / np.cosh(x[1]) ** 2]),
+        )
+
+    found = quasi_newton.minimise_pairs(function, np.full((2, 4), 3.0), noise=1e-15)
+    assert found.converged
+    np.testing.assert_allclose(found.x, 0, atol=1e-4)  # 1e-10 nats of a curvature of 1
+
+
+def test_large_batches_are_read_by_all_threads(monkeypatch):
+    scores = np.random.default_rng(3).random((5000, 1000), dtype=np.float32)
+    for threads in ("1", "2", "3"):
+        monkeypatch.setenv("CALIBRANT_NUM_THREADS", threads)
+        np.testing.assert_array_equal(zeros._row_minima(scores), scores.min(1))
 
 
 def test_each_class_has_its_own_step_length():

@@ -12,7 +12,7 @@ namespace {
 // The columns of a RowScan, allocated by the caller; those of labels may be missing.
 struct Columns {
   Vector<std::int32_t> top;
-  Vector<double> confidence, total, sum_of_squares;
+  Vector<double> confidence, total, sum_of_squares, lowest;
   Maybe<double> label_probability, label_log_probability;
   Maybe<std::int32_t> label_rank;
 };
@@ -31,6 +31,7 @@ RowTask<T> make_task(const Matrix<const T>& scores, bool logits, const Maybe<con
   task.confidence = out.confidence.data();
   task.total = out.total.data();
   task.sum_of_squares = out.sum_of_squares.data();
+  task.lowest = out.lowest.data();
   task.label_probability = pointer(out.label_probability);
   task.label_log_probability = pointer(out.label_log_probability);
   task.label_rank = pointer(out.label_rank);
@@ -120,10 +121,10 @@ FaultyEntry scan_blocks(const RowTask<T>& task, Histogram<T>& bins, int threads,
 template <class T>
 nb::tuple scan(Matrix<const T> scores, bool logits, Maybe<const std::int64_t> labels, Maybe<const double> weights,
                int threads, Vector<std::int32_t> top, Vector<double> confidence, Vector<double> total,
-               Vector<double> sum_of_squares, Maybe<double> label_probability, Maybe<double> label_log_probability,
+               Vector<double> sum_of_squares, Vector<double> lowest, Maybe<double> label_probability, Maybe<double> label_log_probability,
                Maybe<std::int32_t> label_rank, Vector<double> class_totals, std::optional<EdgeRows> edges,
                Maybe<const double> rates, bool right, std::optional<Planes> planes, Maybe<std::int32_t> label_bins) {
-  const Columns out{top, confidence, total, sum_of_squares, label_probability, label_log_probability, label_rank};
+  const Columns out{top, confidence, total, sum_of_squares, lowest, label_probability, label_log_probability, label_rank};
   const RowTask<T> task = make_task(scores, logits, labels, weights, out);
   FaultyEntry fault;
   {
@@ -153,7 +154,7 @@ void define(nb::module_& m) {
   m.def("scan_rows", &scan<T>, nb::arg("scores").noconvert(), nb::arg("logits"),
         nb::arg("labels").noconvert().none(), nb::arg("weights").noconvert().none(), nb::arg("threads"),
         nb::arg("top").noconvert(), nb::arg("confidence").noconvert(), nb::arg("total").noconvert(),
-        nb::arg("sum_of_squares").noconvert(), nb::arg("label_probability").noconvert().none(),
+        nb::arg("sum_of_squares").noconvert(), nb::arg("lowest").noconvert(), nb::arg("label_probability").noconvert().none(),
         nb::arg("label_log_probability").noconvert().none(), nb::arg("label_rank").noconvert().none(),
         nb::arg("class_totals").noconvert(), nb::arg("edges").noconvert().none(),
         nb::arg("rates").noconvert().none(), nb::arg("right"), nb::arg("planes").noconvert().none(),

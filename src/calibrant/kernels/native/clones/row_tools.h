@@ -33,6 +33,19 @@ CALIBRANT_INLINE T row_max(const T* row, Index k) {
   return largest<T>(larger(larger(a, b), larger(c, d)));
 }
 
+// The smallest entry; NaN entries are passed over, and an empty row gives infinity.
+template <class T>
+CALIBRANT_INLINE T row_min(const T* row, Index k) {
+  Group<T> a = splat(kInfinity<T>), b = a;
+  Index j = 0;
+  for (; j + 2 * kLanes <= k; j += 2 * kLanes) {
+    a = smaller(load(row + j), a);
+    b = smaller(load(row + j + kLanes), b);
+  }
+  for_groups(row + j, k - j, kInfinity<T>, [&](Index, Group<T> x) { a = smaller(x, a); });
+  return smallest<T>(smaller(a, b));
+}
+
 // The first column that holds `value`, or k.
 template <class T>
 CALIBRANT_INLINE Index first_equal(const T* row, Index k, T value) {

@@ -11,7 +11,7 @@ namespace {
 // What one row leaves. For logits, `sum` and `squares` are of exp(z - top_score).
 template <class T>
 struct Moments {
-  T top_score;
+  T top_score, lowest;
   double sum, squares;
   bool fault;
 };
@@ -19,20 +19,20 @@ struct Moments {
 // Reads a row of probabilities and adds weight * p to the class totals.
 template <class T>
 CALIBRANT_INLINE Moments<T> read_probabilities(const T* row, Index k, double weight, double* totals) {
-  Group<T> top = splat(T(0)), low = top;
+  Group<T> top = splat(T(0));
   d8 total = splat(0.0), squares = total;
   const d8 w = splat(weight);
   for_groups(row, k, T(0), [&](Index j, Group<T> x) {
     prefetch(row + j);
     top = larger(x, top);
-    low = smaller(x, low);
     const d8 p = widen(x);
     total += p;
     squares += p * p;
     store(totals + j, load(totals + j) + w * p);
   });
   const double all = sum(total);
-  return {largest<T>(top), all, sum(squares), !(smallest<T>(low) >= 0 && all <= __DBL_MAX__)};
+  const T lowest = row_min(row, k);
+  return {largest<T>(top), lowest, all, sum(squares), !(lowest >= 0 && all <= __DBL_MAX__)};
 }
 
 // Reads a row of logits and leaves exp(z - max) in `exponentials`, which is padded to whole groups. Loops that each
@@ -41,6 +41,7 @@ template <class T>
 CALIBRANT_INLINE Moments<T> read_logits(const T* row, Index k, T* exponentials) {
   Moments<T> m{};
   m.top_score = row_max(row, k);
+  m.lowest = row_min(row, k);
   const Group<T> shift = splat(m.top_score);
   for_groups(row, k, -kInfinity<T>, [&](Index j, Group<T> z) {
     prefetch(row + j);
@@ -120,6 +121,7 @@ CALIBRANT_INLINE void write_row(const RowTask<T>& task, Index i, const Moments<T
   const T* row = task.scores + i * task.k;
   const double log_sum = task.logits ? ::log(m.sum) : 0;
   task.top[i] = int32_t(first_equal(row, task.k, m.top_score));
+  task.lowest[i] = double(m.lowest);
   task.confidence[i] = task.logits ? 1 / m.sum : double(m.top_score);
   task.total[i] = task.logits ? double(m.top_score) + log_sum : m.sum;
   task.sum_of_squares[i] = task.logits ? m.squares / (m.sum * m.sum) : m.squares;

@@ -25,7 +25,7 @@ struct RowTask {
   const std::int64_t* labels;
   const double* weights;
   std::int32_t* top;
-  double *confidence, *total, *sum_of_squares;
+  double *confidence, *total, *sum_of_squares, *lowest;
   double *label_probability, *label_log_probability;
   std::int32_t* label_rank;
 };
