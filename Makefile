@@ -19,7 +19,7 @@ install: $(VENV)/installed  ## install calibrant into .venv
 
 lint: $(VENV)/installed-dev  ## check style, types, layers and budgets
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff format --check src tests tools benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/budgets.py src/calibrant

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 from typing import Any, Literal, Self, cast
 
 import numpy as np
@@ -16,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibrant import kernels, validation
 from calibrant.errors import DataError, is_whole, require, sentence
-from calibrant.provenance import Provenance
+from calibrant.provenance import Provenance, fingerprint
 from calibrant.row_summary import DOOR_EDGES, RowSummary, scan
 
 Kind = Literal["probability", "logit"]
@@ -24,7 +23,6 @@ Scores = NDArray[np.floating]
 Floats = NDArray[np.float64]
 
 _LABEL_FREE = ("class_totals", "class_bins", "row_keys")  # what a batch with other labels shares
-_HASHED_BYTES = 1 << 20  # of the scores, in evenly spaced rows: a fingerprint, not a proof
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -83,7 +81,7 @@ class Predictions:
         """
         scores, half = validation.scores_matrix(probabilities, "probabilities")
         if normalize:
-            scores = _normalized(scores)
+            scores = validation.normalized(scores)
         batch = cls._checked(scores, "probability", labels, **columns)
         tolerance = validation.HALF_ROW_SUM_TOLERANCE if half else validation.ROW_SUM_TOLERANCE
         off = np.abs(batch.summary.total - 1) > tolerance
@@ -238,13 +236,7 @@ class Predictions:
     def fingerprint(self) -> str:
         """A short hash of shape, labels and evenly spaced rows: recognises the same batch again."""
         if "fingerprint" not in self._memo:
-            n, k = self.scores.shape
-            step = max(1, n * k * self.scores.itemsize // _HASHED_BYTES)
-            digest = blake2b(f"{n},{k},{self.scores.dtype.str},{self.kind}".encode(), digest_size=16)
-            for array in (self.scores[::step], self.labels):
-                if array is not None:
-                    digest.update(np.ascontiguousarray(array).tobytes())
-            self._memo["fingerprint"] = digest.hexdigest()
+            self._memo["fingerprint"] = fingerprint(self.scores, self.labels, self.kind)
         return cast(str, self._memo["fingerprint"])
 
     # ---- other batches made from this one --------------------------------------------------------------------
@@ -298,12 +290,6 @@ class Predictions:
 
 def _rows(array: NDArray[Any] | None, rows: NDArray[Any] | slice) -> NDArray[Any] | None:
     return None if array is None else validation.frozen(np.ascontiguousarray(array[rows]))
-
-
-def _normalized(scores: Scores) -> Scores:
-    sums = np.where(scores >= 0, scores, np.nan).sum(1, keepdims=True, dtype=np.float64)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return validation.frozen((scores / sums).astype(scores.dtype))
 
 
 def as_predictions(value: object) -> Predictions:

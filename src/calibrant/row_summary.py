@@ -25,9 +25,9 @@ _BLOCK = 1 << 20  # entries per block of the soft-label sums: 8 MB of temporarie
 class RowSummary:
     """Per-row columns, each (n,); label columns are None without labels.
 
-    ``top`` predicted class (first on ties) · ``confidence`` its probability · ``total`` row sum of probabilities,
-    or log-sum-exp of logits · ``sum_of_squares`` of the probabilities · ``lowest`` score · ``correct`` 1.0 if the label
-    is ``top`` (for soft labels the label mass on it) · ``label_log_probability`` (may be -inf) · ``label_probability`` ·
+    ``top`` predicted class (first on ties) · ``confidence`` its probability · ``total`` row sum of probabilities, or
+    log-sum-exp of logits · ``sum_of_squares`` of the probabilities · ``lowest`` score · ``correct`` 1.0 if the label is
+    ``top`` (for soft labels the label mass on it) · ``label_log_probability`` (may be -inf) · ``label_probability`` ·
     ``label_rank`` 1 for the top class (None for soft labels). Soft labels enter as expectations over the label.
     """
 

@@ -195,3 +195,10 @@ def fault_sentence(kind: str, scores: NDArray[np.floating], fault: str, row: int
         return sentence("each row of logits", "have a finite entry", "only -inf", where=f"in row {row}")
     condition = "be finite and not negative" if kind == "probability" else "be real numbers or -inf"
     return sentence(argument, condition, scores[row, column], where=f"in row {row}, column {column}")
+
+
+def normalized(scores: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the rows (n, k) divided by their sums; a row with a negative entry becomes NaN, for the read to refuse."""
+    sums = np.where(scores >= 0, scores, np.nan).sum(1, keepdims=True, dtype=np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return frozen((scores / sums).astype(scores.dtype))

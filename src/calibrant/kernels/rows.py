@@ -22,11 +22,11 @@ class RowScan(NamedTuple):
     """What one pass over scores (n, k) leaves: columns (n,), class totals (k,); label columns None without labels.
 
     ``top`` first column of the largest score · ``confidence`` its probability · ``total`` row sum of probabilities or
-    log-sum-exp of logits · ``sum_of_squares`` of the probabilities · ``lowest`` score · ``class_totals`` sum_i w_i p_ic ·
-    ``label_probability``, ``label_log_probability`` (may be -inf) · ``label_rank`` 1 + the classes that come before
-    the label (a larger score, or an equal one in an earlier column), so rank 1 means ``top == label`` · ``bins`` the
-    histogram of each class and ``label_bins`` the bin of each label, if asked for · ``fault`` (kind, row, column) of the
-    first bad entry, or None; with a fault the columns mean nothing.
+    log-sum-exp of logits · ``sum_of_squares`` of the probabilities · ``lowest`` score · ``class_totals`` sum w p of
+    each class · ``label_probability``, ``label_log_probability`` (may be -inf) · ``label_rank`` 1 + the classes that
+    come before the label (a larger score, or an equal one in an earlier column), so rank 1 means ``top == label`` ·
+    ``bins`` the histogram of each class and ``label_bins`` the bin of each label, if asked for · ``fault`` (kind,
+    row, column) of the first bad entry, or None; with a fault the columns mean nothing.
     """
 
     top: SmallInts

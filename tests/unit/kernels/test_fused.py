@@ -26,6 +26,7 @@ def test_fused_is_separate(dtype, logits, weighted, shape):
     assert np.array_equal(fused.bins.rows, separate.rows)
     for name in ("weight", "score"):  # sums of blocks that are cut elsewhere
         assert getattr(fused.bins, name) == pytest.approx(getattr(separate, name), rel=1e-10, abs=1e-9)
+    assert np.array_equal(fused.lowest, scores.min(1))
     for name in ("top", "confidence", "total", "sum_of_squares"):
         assert np.array_equal(getattr(fused, name), getattr(alone, name))
     there = labels >= 0

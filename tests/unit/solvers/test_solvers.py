@@ -69,13 +69,6 @@ def test_steps_that_overshoot_are_halved():
     np.testing.assert_allclose(found.x, 0, atol=1e-4)  # 1e-10 nats of a curvature of 1
 
 
-def test_large_batches_are_read_by_all_threads(monkeypatch):
-    scores = np.random.default_rng(3).random((5000, 1000), dtype=np.float32)
-    for threads in ("1", "2", "3"):
-        monkeypatch.setenv("CALIBRANT_NUM_THREADS", threads)
-        np.testing.assert_array_equal(zeros._row_minima(scores), scores.min(1))
-
-
 def test_each_class_has_its_own_step_length():
     target = np.array([0.5, 0.999, 1e-4])
 

@@ -33,17 +33,20 @@ CALIBRANT_INLINE T row_max(const T* row, Index k) {
   return largest<T>(larger(larger(a, b), larger(c, d)));
 }
 
-// The smallest entry; NaN entries are passed over, and an empty row gives infinity.
-template <class T>
-CALIBRANT_INLINE T row_min(const T* row, Index k) {
-  Group<T> a = splat(kInfinity<T>), b = a;
-  Index j = 0;
-  for (; j + 2 * kLanes <= k; j += 2 * kLanes) {
-    a = smaller(load(row + j), a);
-    b = smaller(load(row + j + kLanes), b);
+// Calls f(j, group) for all groups of a row as for_groups does, and returns the smallest entry; NaN are passed over.
+template <class T, class F>
+CALIBRANT_INLINE T for_groups_and_min(const T* row, Index k, T past, F&& f) {
+  const Index whole = k / kLanes * kLanes;
+  Group<T> low = splat(kInfinity<T>);
+  for (Index j = 0; j < whole; j += kLanes) {
+    const Group<T> x = load(row + j);
+    low = smaller(x, low);
+    f(j, x);
   }
-  for_groups(row + j, k - j, kInfinity<T>, [&](Index, Group<T> x) { a = smaller(x, a); });
-  return smallest<T>(smaller(a, b));
+  for_groups(row + whole, k - whole, past, [&](Index j, Group<T> x) { f(whole + j, x); });
+  T lowest = smallest<T>(low);
+  for (Index j = whole; j < k; ++j) lowest = row[j] < lowest ? row[j] : lowest;
+  return lowest;
 }
 
 // The first column that holds `value`, or k.

@@ -22,7 +22,7 @@ CALIBRANT_INLINE Moments<T> read_probabilities(const T* row, Index k, double wei
   Group<T> top = splat(T(0));
   d8 total = splat(0.0), squares = total;
   const d8 w = splat(weight);
-  for_groups(row, k, T(0), [&](Index j, Group<T> x) {
+  const T lowest = for_groups_and_min(row, k, T(0), [&](Index j, Group<T> x) {
     prefetch(row + j);
     top = larger(x, top);
     const d8 p = widen(x);
@@ -31,7 +31,6 @@ CALIBRANT_INLINE Moments<T> read_probabilities(const T* row, Index k, double wei
     store(totals + j, load(totals + j) + w * p);
   });
   const double all = sum(total);
-  const T lowest = row_min(row, k);
   return {largest<T>(top), lowest, all, sum(squares), !(lowest >= 0 && all <= __DBL_MAX__)};
 }
 
@@ -41,9 +40,8 @@ template <class T>
 CALIBRANT_INLINE Moments<T> read_logits(const T* row, Index k, T* exponentials) {
   Moments<T> m{};
   m.top_score = row_max(row, k);
-  m.lowest = row_min(row, k);
   const Group<T> shift = splat(m.top_score);
-  for_groups(row, k, -kInfinity<T>, [&](Index j, Group<T> z) {
+  m.lowest = for_groups_and_min(row, k, -kInfinity<T>, [&](Index j, Group<T> z) {
     prefetch(row + j);
     store(exponentials + j, exp_lanes(z - shift));
   });
