@@ -33,6 +33,7 @@ bench: install  ## measure against peers, in an environment of their own; writes
 
 docs: $(VENV)/installed-dev  ## write the generated pages and build the site into site/
 	$(BIN)/python tools/make_docs.py
+	$(BIN)/python tools/cli_docs.py
 	$(BIN)/mkdocs build --strict --quiet
 
 clean:  ## remove everything that was built

@@ -89,8 +89,8 @@ class HistogramMap(CalibrationMap):
     reference="zadrozny2001",
     depends_on_row_count=True,
     suits_imbalance=True,
-    parameters="at most 15k",
-    wants_rows="750k",
+    parameters="at most bins k",
+    wants_rows="50 bins k",
     cost="O(k n log n)",
 )
 @dataclass(frozen=True, kw_only=True)

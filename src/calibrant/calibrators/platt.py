@@ -18,7 +18,7 @@ from calibrant.predictions import Kind, Predictions
 from calibrant.registry import register
 from calibrant.solvers.columns import normalized
 from calibrant.solvers.logistic import Logistic, LogisticMinimum, minimise_each
-from calibrant.solvers.odds import label_odds
+from calibrant.solvers.odds import as_logits, label_odds
 from calibrant.solvers.rows import FLOOR, FitRows
 from calibrant.solvers.temperature import inverse_temperature
 from calibrant.solvers.zeros import check_zero, prepared, without_zeros
@@ -49,7 +49,7 @@ def _best_pairs(rows: FitRows, pseudo_rows: float | None) -> LogisticMinimum:
 
 def _sums(rows: FitRows, pairs: Floats) -> kernels.LogisticSums:
     return kernels.logistic_pass(
-        rows.scores, pairs[0], pairs[1], logits=rows.logits, total=rows.total, weights=rows.weights, floor=FLOOR
+        rows.scores, pairs[0], pairs[1], logits=True, total=rows.total, weights=rows.weights, floor=FLOOR
     )
 
 
@@ -88,11 +88,9 @@ class PlattMap(CalibrationMap):
 
     def transform(self, predictions: Predictions) -> tuple[Scores, Kind]:
         """Return the probabilities (n, k) in the dtype of the scores."""
-        batch = without_zeros(predictions, self.floor)
+        batch = as_logits(without_zeros(predictions, self.floor))
         total = batch.summary.total
-        out = kernels.logistic_apply(
-            batch.scores, self.slope, self.intercept, logits=batch.logits, total=total, floor=FLOOR
-        )
+        out = kernels.logistic_apply(batch.scores, self.slope, self.intercept, logits=True, total=total, floor=FLOOR)
         return normalized(out, out.sum(1, dtype=np.float64), batch), "probability"
 
     @property
@@ -143,7 +141,7 @@ class PlattScaling(Calibrator):
     def learn(self, predictions: Predictions) -> PlattMap:
         """Return the map of the best sigmoids."""
         batch, floor = prepared(predictions, self.zero)
-        rows = FitRows.of(batch)
+        rows = FitRows.of(as_logits(batch))
         found = _best_pairs(rows, None if self.prior is None else self.prior * rows.k)
         message = "" if found.converged else f"{found.decrease:.1e} nats of predicted decrease left"
         record = self.fit_record(predictions, converged=found.converged, iterations=found.calls, message=message)

@@ -49,9 +49,6 @@ def built(kind: str, spec: str, option: str) -> Any:
         raise
     except CalibrantError as error:
         raise typer.BadParameter(f"{spec}: {error}", param_hint=f"'{option}'") from None
-    except (TypeError, ValueError, AttributeError) as error:
-        said = f"{spec}: an option has a value of the wrong type ({error})"
-        raise typer.BadParameter(said, param_hint=f"'{option}'") from None
 
 
 def calibrators(texts: Sequence[str] | None) -> list[Calibrator] | None:

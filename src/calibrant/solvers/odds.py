@@ -1,6 +1,6 @@
-"""Log-odds s = log p - log(1 - p) of the labels' classes, exact where p is so near 1 that 1 - p would be rounding.
+"""Log-odds s = log p - log(1 - p), exact where p is so near 1 that 1 - p would be rounding.
 
-From logits, 1 - p of the top class is the sum of the other classes; p and 1 - p are floored as in the kernels.
+There 1 - p is the sum of the other classes. The kernels find it so in logits; probabilities become logits first.
 """
 
 from __future__ import annotations
@@ -8,13 +8,22 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrant import kernels
+from calibrant.predictions import Predictions
 from calibrant.solvers.rows import FLOOR, FitRows
 
 Floats = NDArray[np.float64]
 
 
+def as_logits(predictions: Predictions) -> Predictions:
+    """Return the batch with log-probabilities for scores; itself where it holds logits already."""
+    if predictions.logits:
+        return predictions
+    return predictions.rescored(kernels.log_probabilities(predictions.scores, floor=FLOOR), "logit")
+
+
 def label_odds(rows: FitRows) -> Floats:
-    """Return the log-odds of each class summed over its label mass, sum_i w_i q_ic s_ic (k,)."""
+    """Return the log-odds of each class summed over its label mass, sum_i w_i q_ic s_ic (k,), of rows of logits."""
     rest = _rest_of_top(rows)
     if rows.labels is not None:
         p = rows.picked_probabilities(rows.labels)
@@ -31,8 +40,6 @@ def label_odds(rows: FitRows) -> Floats:
 
 def _rest_of_top(rows: FitRows) -> Floats:
     """Return 1 - p of the top class of each row (n,)."""
-    if not rows.logits:
-        return 1 - rows.picked_probabilities(rows.top)
     rest = np.empty(len(rows.top))
     for block, p in rows.probability_blocks():
         np.put_along_axis(p, rows.top[block, None].astype(np.int64), 0.0, axis=1)

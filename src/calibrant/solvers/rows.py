@@ -127,16 +127,15 @@ class FitRows:
         return ((rows, self.soft[rows]) for rows in self._slices())
 
     def picked_probabilities(self, columns: NDArray[np.integer]) -> Floats:
-        """Return one probability a row (n,), of the class in ``columns``."""
+        """Return one probability a row (n,), of the class in ``columns``, from logits."""
         picked: Floats = self.scores[np.arange(len(columns)), columns].astype(np.float64)
-        return np.exp(picked - self.total) if self.logits else picked
+        return np.exp(picked - self.total)
 
     def probability_blocks(self) -> Iterator[tuple[slice, Scores]]:
-        """Yield blocks of rows with their probabilities (block, k), a new array each, in the dtype of the scores."""
+        """Yield blocks of rows with their probabilities (block, k), from logits, in their dtype."""
         total = self.total.astype(self.scores.dtype)
         for rows in self._slices():
-            block = self.scores[rows]
-            yield rows, np.exp(block - total[rows, None]) if self.logits else block.copy()
+            yield rows, np.exp(self.scores[rows] - total[rows, None])
 
     def _slices(self) -> Iterator[slice]:
         step = max(1, _BLOCK // self.k)

@@ -21,7 +21,7 @@ def run_all(case, threads):
     fit = {"total": total, "weights": w, "floor": 1e-9} | kind
     one, zero = np.full(k, 0.9), np.zeros(k)
     scan = kernels.scan_rows(s, labels=y, weights=w, **kind)
-    results = [*scan[:-1], kernels.entropy(s, total=total, **kind)]
+    results = [*scan[:9], kernels.entropy(s, total=total, **kind)]
     results += kernels.bin_classes(s, EDGES, total=total, weights=w, class_totals=scan.class_totals, **kind)[:3]
     results += kernels.bin_classes(s, EDGES, total=total, **kind)[:3]
     results += kernels.temperature_pass(s, 0.9, target=np.zeros(len(s)), weights=w, floor=1e-9, **kind)

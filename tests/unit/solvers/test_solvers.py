@@ -6,7 +6,7 @@ from scipy.special import expit
 
 from calibrant import Predictions
 from calibrant.solvers import logistic, quasi_newton, scalar, zeros
-from calibrant.solvers.odds import label_odds
+from calibrant.solvers.odds import as_logits, label_odds
 from calibrant.solvers.rows import FitRows
 
 
@@ -115,12 +115,14 @@ def test_label_sums(kind, soft):
     w = rng.random(40)
     labels = q if soft else q.argmax(1)
     make = Predictions.from_logits if kind == "logit" else Predictions.from_probabilities
-    rows = FitRows.of(make(z if kind == "logit" else p, labels, weights=w))
+    batch = make(z if kind == "logit" else p, labels, weights=w)
+    rows = FitRows.of(batch)
     w = w / w.sum()
     mass, moment = rows.label_sums()
     np.testing.assert_allclose(mass, w @ q, rtol=1e-12)
     np.testing.assert_allclose(moment, w @ (q * np.log(p)), rtol=1e-12)
-    np.testing.assert_allclose(label_odds(rows), w @ (q * (np.log(p) - np.log1p(-p))), rtol=1e-10, atol=1e-15)
+    logits = FitRows.of(as_logits(batch))
+    np.testing.assert_allclose(label_odds(logits), w @ (q * (np.log(p) - np.log1p(-p))), rtol=1e-10, atol=1e-15)
     gaps = (q * np.log(p)).sum(1) - np.log(p).max(1)
     np.testing.assert_allclose(rows.label_gaps(), gaps, atol=1e-13)
 
@@ -134,3 +136,6 @@ def test_soft_labels_that_sum_to_nearly_one_are_shares():
 def test_log_odds_of_certain_labels():
     rows = FitRows.of(Predictions.from_logits([[60.0, 0.0, 0.0]], [0]))
     assert label_odds(rows)[0] == pytest.approx(60 - np.log(2), rel=1e-12)  # 1 - p is lost in p, but not in the others
+    rest = 1e-20  # of a probability of 1 in single precision
+    batch = Predictions.from_probabilities(np.array([[1, rest / 2, rest / 2]], np.float32), [0])
+    assert label_odds(FitRows.of(as_logits(batch)))[0] == pytest.approx(-np.log(rest), rel=1e-6)
