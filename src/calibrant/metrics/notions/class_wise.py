@@ -82,10 +82,11 @@ class ClassWise(Notion):
         if where is None:
             total, logits = predictions.summary.total, predictions.logits
             where = kernels.label_bins(predictions.scores, labels, edges, logits=logits, total=total, right=right)
-        kept = where >= 0
-        flat = labels[kept] * bins + where[kept]
-        weights = None if predictions.weights is None else predictions.weights[kept]
-        counts = np.bincount(flat, weights=weights, minlength=predictions.k * bins)
+        weights = predictions.weights
+        if where.min() < 0:  # entries outside the edges are dropped
+            kept = where >= 0
+            labels, where, weights = labels[kept], where[kept], None if weights is None else weights[kept]
+        counts = np.bincount(labels * bins + where, weights=weights, minlength=predictions.k * bins)
         return counts.astype(np.float64).reshape(predictions.k, bins)
 
     def pairs(self, predictions: Predictions) -> Iterator[tuple[Floats, Floats]]:

@@ -1,9 +1,13 @@
 // What the two bindings that fill class histograms share: edges in, cells summed in block order, planes out.
 #pragma once
 
+#include <algorithm>
+#include <memory>
+
 #include "../clones/class_bins.h"
 #include "../runtime/arrays.h"
 #include "../runtime/blocks.h"
+#include "../runtime/pool.h"
 
 namespace calibrant {
 
@@ -15,18 +19,40 @@ inline Edges make_edges(const EdgeRows& edges, const Vector<const double>& rates
   return {edges.data(), width - 1, rows > 1 ? width : 0, rates.data(), rows > 1 ? 1 : 0, right};
 }
 
-// Sums the blocks' cells, in block order, into the first block's.
-inline void reduce(std::vector<double>& cells, Index size, int blocks) {
-  for (int block = 1; block < blocks; ++block) {
-    for (Index c = 0; c < size; ++c) cells[c] += cells[block * size + c];
-  }
-}
+// The cells (k, bins, fields) of every block of rows, and their sum.
+class BlockCells {
+ public:
+  BlockCells(int blocks, Index count, Index fields)
+      : blocks_(blocks), count_(count), fields_(fields), cells_(new double[blocks * count * fields]) {}
 
-// Writes cells (k, bins, fields) as `fields` planes (k, bins).
-inline void write_planes(const std::vector<double>& cells, Index count, Index fields, double* planes) {
-  for (Index field = 0; field < fields; ++field) {
-    for (Index c = 0; c < count; ++c) planes[field * count + c] = cells[c * fields + field];
+  // Zeros for one block, cleared by the thread that will fill them.
+  double* start(int block) {
+    double* cells = cells_.get() + block * count_ * fields_;
+    std::fill_n(cells, count_ * fields_, 0.0);
+    return cells;
   }
-}
+
+  // Writes the sums over the blocks, added in block order, as `fields` planes (k, bins).
+  void write(int threads, double* planes) const {
+    const Index ranges = (count_ + kRange - 1) / kRange;
+    run_blocks(static_cast<int>(ranges), threads, [&](int range, int) {
+      const Index first = range * kRange, last = std::min(count_, first + kRange);
+      std::vector<double> sums((last - first) * fields_);
+      for (int block = 0; block < blocks_; ++block) {
+        const double* cells = cells_.get() + (block * count_ + first) * fields_;
+        for (std::size_t e = 0; e < sums.size(); ++e) sums[e] += cells[e];
+      }
+      for (Index field = 0; field < fields_; ++field) {
+        for (Index c = first; c < last; ++c) planes[field * count_ + c] = sums[(c - first) * fields_ + field];
+      }
+    });
+  }
+
+ private:
+  static constexpr Index kRange = 2048;  // cells that a thread sums at a time
+  const int blocks_;
+  const Index count_, fields_;
+  const std::unique_ptr<double[]> cells_;
+};
 
 }  // namespace calibrant

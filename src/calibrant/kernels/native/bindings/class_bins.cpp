@@ -1,8 +1,5 @@
 #include "../clones/class_bins.h"
 
-#include "../runtime/arrays.h"
-#include "../runtime/blocks.h"
-#include "../runtime/pool.h"
 #include "bindings.h"
 #include "cells.h"
 
@@ -24,13 +21,11 @@ void bin_matrix(Matrix<const T> scores, Maybe<const double> log_normalizer, Mayb
   task.sparse = sparse;
   const Index count = task.k * task.edges.bins, fields = cell_size(task);
   const Blocks blocks = cut_rows(task.n, task.k, count * fields * static_cast<Index>(sizeof(double)));
-  std::vector<double> cells(std::max(blocks.count, 1) * count * fields);
+  BlockCells cells(blocks.count, count, fields);
   run_blocks(blocks.count, threads, [&](int block, int) {
-    CALIBRANT_CALL_CLONE(bin_classes, task, blocks.first(block), blocks.last(block),
-                         cells.data() + block * count * fields);
+    CALIBRANT_CALL_CLONE(bin_classes, task, blocks.first(block), blocks.last(block), cells.start(block));
   });
-  reduce(cells, count * fields, blocks.count);
-  write_planes(cells, count, fields, planes.data());
+  cells.write(threads, planes.data());
 }
 
 template <class T>
@@ -43,7 +38,7 @@ void bin_labels(Matrix<const T> scores, Maybe<const double> log_normalizer, Matr
   task.log_normalizer = pointer(log_normalizer);
   task.edges = make_edges(edges, rates, right);
   for (std::size_t r = 0; r < labels.shape(0); ++r) {
-    CALIBRANT_CALL_CLONE(bin_of_label, task, labels.data() + r * task.n, bins.data() + r * task.n);
+    CALIBRANT_CALL_CLONE(bin_of_label, task, 0, task.n, labels.data() + r * task.n, bins.data() + r * task.n);
   }
 }
 

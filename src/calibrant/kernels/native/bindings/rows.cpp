@@ -1,8 +1,5 @@
 #include "../clones/rows.h"
 
-#include "../runtime/arrays.h"
-#include "../runtime/blocks.h"
-#include "../runtime/pool.h"
 #include "bindings.h"
 #include "cells.h"
 
@@ -38,82 +35,88 @@ RowTask<T> make_task(const Matrix<const T>& scores, bool logits, const Maybe<con
   return task;
 }
 
-// What a scan may fill besides: the histogram of each class, from rows that the cache still holds.
-template <class T>
+// What a scan may fill besides: the histogram of each class and the bin of each label, while the cache holds the rows.
 struct Histogram {
-  ClassBinTask<T> task;
-  Index size;                // doubles of one block's cells; 0 for no histogram
+  EdgeRows edges;
+  Vector<const double> rates;
+  bool right;
+  Planes planes;
   std::int32_t* label_bins;  // (n,), or null
-  std::vector<double> cells;
 };
 
 template <class T>
-Histogram<T> make_histogram(const RowTask<T>& rows, const std::optional<EdgeRows>& edges, const Maybe<const double>& rates,
-                            bool right) {
-  Histogram<T> bins{};
-  if (!edges) return bins;
-  bins.task.scores = rows.scores;
-  bins.task.n = rows.n;
-  bins.task.k = rows.k;
-  bins.task.log_normalizer = rows.logits ? rows.total : nullptr;
-  bins.task.weights = rows.weights;
-  bins.task.edges = make_edges(*edges, *rates, right);
-  bins.task.sparse = true;
-  bins.size = rows.k * bins.task.edges.bins * cell_size(bins.task);
-  return bins;
+ClassBinTask<T> bin_task(const RowTask<T>& rows, const Histogram& histogram) {
+  ClassBinTask<T> task{};
+  task.scores = rows.scores;
+  task.n = rows.n;
+  task.k = rows.k;
+  task.log_normalizer = rows.logits ? rows.total : nullptr;
+  task.weights = rows.weights;
+  task.edges = make_edges(histogram.edges, histogram.rates, histogram.right);
+  task.sparse = true;
+  return task;
 }
 
-// The bins of the labels of rows first..last-1; -1 for a row without one.
+// What a block of rows leaves.
+struct BlockSums {
+  std::vector<double> totals;  // padded
+  double* cells;
+  FaultyEntry fault;
+};
+
+constexpr Index kTileBytes = Index{128} << 10;  // of rows that are scanned and then binned: part of a small L2 cache
+
+// A block, tile by tile of whole groups of kScanTile rows: each is scanned, and binned at once.
 template <class T>
-void bin_labels(const RowTask<T>& rows, ClassBinTask<T> task, Index first, Index last, std::int32_t* out) {
-  for (Index i = first; i < last; ++i) {
-    out[i] = -1;
-    if (rows.labels[i] < 0 || rows.labels[i] >= rows.k) continue;
-    task.scores = rows.scores + i * rows.k;
-    task.log_normalizer = rows.logits ? rows.total + i : nullptr;
-    task.n = 1;
-    CALIBRANT_CALL_CLONE(bin_of_label, task, rows.labels + i, out + i);
+class BlockScan {
+ public:
+  BlockScan(const RowTask<T>& task, const Histogram* histogram) : task_(task) {
+    if (!histogram) return;
+    bins_ = bin_task(task, *histogram);
+    label_bins_ = task.labels ? histogram->label_bins : nullptr;
+    tile_ = std::max<Index>(1, kTileBytes / (task.k * static_cast<Index>(sizeof(T))) / kScanTile) * kScanTile;
   }
-}
 
-constexpr Index kTileBytes = Index{128} << 10;  // of rows that are scanned and then binned: half of a small L2 cache
+  void run(Index first, Index last, T* scratch, BlockSums& sums) const {
+    for (Index i = first, end; i < last; i = end) {
+      end = bins_ ? std::min(i + tile_, last) : last;
+      CALIBRANT_CALL_CLONE(scan_rows, task_, i, end, sums.totals.data(), scratch, &sums.fault);
+      if (sums.fault.kind != Fault::none) return;
+      if (bins_) CALIBRANT_CALL_CLONE(bin_classes, *bins_, i, end, sums.cells);
+      if (label_bins_) CALIBRANT_CALL_CLONE(bin_of_label, *bins_, i, end, task_.labels, label_bins_);
+    }
+  }
 
-// Rows of one tile: whole scan tiles, or all rows where nothing is binned.
+  // Cells of the histogram and numbers in each; 0 without one.
+  Index cells() const { return bins_ ? bins_->k * bins_->edges.bins : 0; }
+  Index fields() const { return bins_ ? cell_size(*bins_) : 0; }
+
+ private:
+  const RowTask<T>& task_;
+  std::optional<ClassBinTask<T>> bins_;
+  std::int32_t* label_bins_ = nullptr;
+  Index tile_ = 0;
+};
+
 template <class T>
-Index tile_rows(const RowTask<T>& task, const Histogram<T>& bins) {
-  const Index fitting = kTileBytes / (task.k * static_cast<Index>(sizeof(T)));
-  return bins.size ? std::max<Index>(1, fitting / kScanTile) * kScanTile : std::max<Index>(1, task.n);
-}
-
-template <class T>
-FaultyEntry scan_blocks(const RowTask<T>& task, Histogram<T>& bins, int threads, double* class_totals) {
-  const Index width = padded(task.k);
-  const Blocks blocks = cut_rows(task.n, task.k, (width + bins.size) * static_cast<Index>(sizeof(double)));
-  const Index tile = tile_rows(task, bins);
-  bins.cells.resize(blocks.count * bins.size);
-  std::vector<double> totals(blocks.count * width);
+FaultyEntry scan_blocks(const RowTask<T>& task, const Histogram* histogram, int threads, double* class_totals) {
+  const BlockScan<T> scan(task, histogram);
+  const Index width = padded(task.k), doubles = width + scan.cells() * scan.fields();
+  const Blocks blocks = cut_rows(task.n, task.k, doubles * static_cast<Index>(sizeof(double)));
+  BlockCells cells(blocks.count, scan.cells(), scan.fields());
+  std::vector<BlockSums> sums(blocks.count);
   const Index size = task.logits ? kScanTile * width : 0;
   std::vector<T> scratch(std::max(threads, 1) * size);
-  std::vector<FaultyEntry> faults(blocks.count);
   run_blocks(blocks.count, threads, [&](int block, int slot) {
-    const Index last = blocks.last(block);
-    for (Index i = blocks.first(block); i < last && faults[block].kind == Fault::none; i += tile) {
-      const Index end = std::min(i + tile, last);
-      CALIBRANT_CALL_CLONE(scan_rows, task, i, end, totals.data() + block * width, scratch.data() + slot * size,
-                           &faults[block]);
-      if (bins.size && faults[block].kind == Fault::none) {
-        CALIBRANT_CALL_CLONE(bin_classes, bins.task, i, end, bins.cells.data() + block * bins.size);
-        if (bins.label_bins) bin_labels(task, bins.task, i, end, bins.label_bins);
-      }
-    }
+    sums[block].totals.resize(width);
+    sums[block].cells = cells.start(block);
+    scan.run(blocks.first(block), blocks.last(block), scratch.data() + slot * size, sums[block]);
   });
-  reduce(bins.cells, bins.size, bins.size ? blocks.count : 0);
-  for (int block = 0; block < blocks.count; ++block) {
-    for (Index c = 0; c < task.k; ++c) class_totals[c] += totals[block * width + c];
+  for (const BlockSums& block : sums) {
+    if (block.fault.kind != Fault::none) return block.fault;
+    for (Index c = 0; c < task.k; ++c) class_totals[c] += block.totals[c];
   }
-  for (const FaultyEntry& fault : faults) {
-    if (fault.kind != Fault::none) return fault;
-  }
+  if (histogram) cells.write(threads, histogram->planes.data());
   return {};
 }
 
@@ -121,18 +124,19 @@ FaultyEntry scan_blocks(const RowTask<T>& task, Histogram<T>& bins, int threads,
 template <class T>
 nb::tuple scan(Matrix<const T> scores, bool logits, Maybe<const std::int64_t> labels, Maybe<const double> weights,
                int threads, Vector<std::int32_t> top, Vector<double> confidence, Vector<double> total,
-               Vector<double> sum_of_squares, Vector<double> lowest, Maybe<double> label_probability, Maybe<double> label_log_probability,
-               Maybe<std::int32_t> label_rank, Vector<double> class_totals, std::optional<EdgeRows> edges,
-               Maybe<const double> rates, bool right, std::optional<Planes> planes, Maybe<std::int32_t> label_bins) {
-  const Columns out{top, confidence, total, sum_of_squares, lowest, label_probability, label_log_probability, label_rank};
+               Vector<double> sum_of_squares, Vector<double> lowest, Maybe<double> label_probability,
+               Maybe<double> label_log_probability, Maybe<std::int32_t> label_rank, Vector<double> class_totals,
+               std::optional<EdgeRows> edges, Maybe<const double> rates, bool right, std::optional<Planes> planes,
+               Maybe<std::int32_t> label_bins) {
+  const Columns out{top,    confidence,        total,                 sum_of_squares,
+                    lowest, label_probability, label_log_probability, label_rank};
   const RowTask<T> task = make_task(scores, logits, labels, weights, out);
+  std::optional<Histogram> histogram;
+  if (edges) histogram = Histogram{*edges, *rates, right, *planes, pointer(label_bins)};
   FaultyEntry fault;
   {
     nb::gil_scoped_release release;
-    Histogram<T> bins = make_histogram(task, edges, rates, right);
-    bins.label_bins = task.labels ? pointer(label_bins) : nullptr;
-    fault = scan_blocks(task, bins, threads, class_totals.data());
-    if (planes) write_planes(bins.cells, task.k * bins.task.edges.bins, cell_size(bins.task), planes->data());
+    fault = scan_blocks(task, histogram ? &*histogram : nullptr, threads, class_totals.data());
   }
   return nb::make_tuple(static_cast<int>(fault.kind), fault.row, fault.column);
 }
@@ -154,7 +158,8 @@ void define(nb::module_& m) {
   m.def("scan_rows", &scan<T>, nb::arg("scores").noconvert(), nb::arg("logits"),
         nb::arg("labels").noconvert().none(), nb::arg("weights").noconvert().none(), nb::arg("threads"),
         nb::arg("top").noconvert(), nb::arg("confidence").noconvert(), nb::arg("total").noconvert(),
-        nb::arg("sum_of_squares").noconvert(), nb::arg("lowest").noconvert(), nb::arg("label_probability").noconvert().none(),
+        nb::arg("sum_of_squares").noconvert(), nb::arg("lowest").noconvert(),
+        nb::arg("label_probability").noconvert().none(),
         nb::arg("label_log_probability").noconvert().none(), nb::arg("label_rank").noconvert().none(),
         nb::arg("class_totals").noconvert(), nb::arg("edges").noconvert().none(),
         nb::arg("rates").noconvert().none(), nb::arg("right"), nb::arg("planes").noconvert().none(),

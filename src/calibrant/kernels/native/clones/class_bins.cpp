@@ -19,17 +19,47 @@ CALIBRANT_INLINE Index class_bin(const Edges& e, Index c, double p) {
   return find_bin(p, e.values + c * e.stride, e.bins, e.right, e.rates[c * e.rate_stride]);
 }
 
+// Entries on their way to their cells. The cells of sparse entries lie far apart: an entry waits here while its cell
+// is fetched. Order is kept, so the sums are those of adding at once.
+template <bool Weighted, bool Soft>
+class Additions {
+ public:
+  static constexpr Index kSize = 2 + Weighted + Soft;
+
+  __attribute__((always_inline)) void add(double* cell, double p, double weight, double outcome) {
+    __builtin_prefetch(cell, 1, 3);
+    waiting_[count_++] = {cell, p, weight, outcome};
+    if (count_ == kMost) flush();
+  }
+  __attribute__((always_inline)) void flush() {
+    for (Index e = 0; e < count_; ++e) {
+      const Entry& entry = waiting_[e];
+      entry.cell[0] += 1;
+      entry.cell[1] += entry.weight * entry.p;
+      if (Weighted) entry.cell[2] += entry.weight;
+      if (Soft) entry.cell[2 + Weighted] += entry.weight * entry.outcome;
+    }
+    count_ = 0;
+  }
+
+ private:
+  struct Entry {
+    double* cell;
+    double p, weight, outcome;
+  };
+  static constexpr Index kMost = 16;
+  Entry waiting_[kMost];
+  Index count_ = 0;
+};
+
 template <bool Weighted, bool Soft, class T>
-CALIBRANT_INLINE void add_entry(const ClassBinTask<T>& task, Index i, Index c, double* cells, Index first_bin) {
-  constexpr Index size = 2 + Weighted + Soft;
-  const double p = probability(task, i, c), w = Weighted ? task.weights[i] : 1;
+CALIBRANT_INLINE void add_entry(const ClassBinTask<T>& task, Index i, Index c, double* cells, Index first_bin,
+                                Additions<Weighted, Soft>& additions) {
+  const double p = probability(task, i, c);
   const Index bin = class_bin(task.edges, c, p);
   if (bin < first_bin) return;
-  double* cell = cells + (c * task.edges.bins + bin) * size;
-  cell[0] += 1;
-  cell[1] += w * p;
-  if (Weighted) cell[2] += w;
-  if (Soft) cell[2 + Weighted] += w * task.outcomes[i * task.k + c];
+  double* cell = cells + (c * task.edges.bins + bin) * additions.kSize;
+  additions.add(cell, p, Weighted ? task.weights[i] : 1, Soft ? task.outcomes[i * task.k + c] : 0);
 }
 
 // Every score whose probability may lie above the first bin is above this; a few others are too.
@@ -66,12 +96,11 @@ CALIBRANT_INLINE void for_entries_above(const T* row, Index k, T threshold, F&& 
   const auto visit = [&](Index j, Group<T> x) {
     for (unsigned bits = bits_above(x, t); bits; bits &= bits - 1) f(j + __builtin_ctz(bits));
   };
+  const auto mask = [&](Index j) { return greater_mask(load(row + j), t); };
   Index j = 0;
   for (; j + 4 * kLanes <= k; j += 4 * kLanes) {
-    Group<T> x[4];
-    for (int g = 0; g < 4; ++g) x[g] = load(row + j + g * kLanes);
-    if (!any4(greater_mask(x[0], t) | greater_mask(x[1], t) | greater_mask(x[2], t) | greater_mask(x[3], t))) continue;
-    for (int g = 0; g < 4; ++g) visit(j + g * kLanes, x[g]);
+    if (!any4((mask(j) | mask(j + kLanes)) | (mask(j + 2 * kLanes) | mask(j + 3 * kLanes)))) continue;
+    for (int g = 0; g < 4; ++g) visit(j + g * kLanes, load(row + j + g * kLanes));
   }
   for_groups(row + j, k - j, -T(__builtin_huge_val()), [&](Index l, Group<T> x) { visit(j + l, x); });
 }
@@ -80,15 +109,17 @@ CALIBRANT_INLINE void for_entries_above(const T* row, Index k, T threshold, F&& 
 template <bool Weighted, bool Soft, class T>
 void bin_rows(const ClassBinTask<T> task, Index first, Index last, double* cells) {
   const double log_edge = ::log(task.edges.values[1]);
+  Additions<Weighted, Soft> additions;
   for (Index i = first; i < last; ++i) {
     if (Weighted && task.weights[i] == 0) continue;
     if (task.sparse) {
       for_entries_above(task.scores + i * task.k, task.k, sparse_threshold(task, i, log_edge),
-                        [&](Index c) { add_entry<Weighted, Soft>(task, i, c, cells, 1); });
+                        [&](Index c) { add_entry(task, i, c, cells, 1, additions); });
     } else {
-      for (Index c = 0; c < task.k; ++c) add_entry<Weighted, Soft>(task, i, c, cells, 0);
+      for (Index c = 0; c < task.k; ++c) add_entry(task, i, c, cells, 0, additions);
     }
   }
+  additions.flush();
 }
 
 template <class T>
@@ -100,10 +131,10 @@ void bin_any(const ClassBinTask<T>& task, Index first, Index last, double* cells
 }
 
 template <class T>
-void label_any(const ClassBinTask<T>& task, const int64_t* labels, int32_t* bins) {
-  for (Index i = 0; i < task.n; ++i) {
+void label_any(const ClassBinTask<T>& task, Index first, Index last, const int64_t* labels, int32_t* bins) {
+  for (Index i = first; i < last; ++i) {
     const Index c = labels[i];
-    bins[i] = int32_t(class_bin(task.edges, c, probability(task, i, c)));
+    bins[i] = c < 0 || c >= task.k ? -1 : int32_t(class_bin(task.edges, c, probability(task, i, c)));
   }
 }
 
@@ -115,11 +146,11 @@ void bin_classes(const ClassBinTask<float>& task, Index first, Index last, doubl
 void bin_classes(const ClassBinTask<double>& task, Index first, Index last, double* cells) {
   bin_any(task, first, last, cells);
 }
-void bin_of_label(const ClassBinTask<float>& task, const int64_t* labels, int32_t* bins) {
-  label_any(task, labels, bins);
+void bin_of_label(const ClassBinTask<float>& task, Index first, Index last, const int64_t* labels, int32_t* bins) {
+  label_any(task, first, last, labels, bins);
 }
-void bin_of_label(const ClassBinTask<double>& task, const int64_t* labels, int32_t* bins) {
-  label_any(task, labels, bins);
+void bin_of_label(const ClassBinTask<double>& task, Index first, Index last, const int64_t* labels, int32_t* bins) {
+  label_any(task, first, last, labels, bins);
 }
 
 }  // namespace CALIBRANT_CLONE

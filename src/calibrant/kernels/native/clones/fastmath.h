@@ -17,7 +17,7 @@ struct Real<f8> {
   static constexpr float kLog2E = 1.44269504088896341f;
   static constexpr float kLn2High = 0.693145751953125f, kLn2Low = 1.42860682030941723e-06f;
   static constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number
-  static constexpr float kExpLowest = -87.0f;
+  static constexpr float kExpLowest = -88.0f;
   static constexpr float kSmallestNormal = 1.17549435e-38f, kLargest = 3.40282347e+38f;
   static constexpr float kRaise = 33554432.0f, kRaiseExponent = 25.0f;  // 2^25 makes a subnormal normal
   static constexpr int kMantissaBits = 23;
@@ -38,7 +38,7 @@ struct Real<d4> {
   static constexpr double kLog2E = 1.44269504088896340736;
   static constexpr double kLn2High = 0.693147180369123816490, kLn2Low = 1.90821492927058770002e-10;
   static constexpr double kRound = 6755399441055744.0;  // 1.5 * 2^52
-  static constexpr double kExpLowest = -708.0;
+  static constexpr double kExpLowest = -709.0;
   static constexpr double kSmallestNormal = 2.2250738585072014e-308, kLargest = 1.7976931348623157e+308;
   static constexpr double kRaise = 18014398509481984.0, kRaiseExponent = 54.0;  // 2^54
   static constexpr int kMantissaBits = 52;
@@ -70,13 +70,14 @@ CALIBRANT_INLINE V polynomial(const T (&c)[N], V x) {
 template <class V>
 CALIBRANT_INLINE V exp_lanes(V x) {
   using R = Real<V>;
-  const V shifted = x * R::kLog2E + R::all(R::kRound);
+  const V least = larger(R::all(R::kExpLowest), x);
+  const V shifted = least * R::kLog2E + R::all(R::kRound);
   const V whole = shifted - R::kRound;
-  const V r = x - whole * R::kLn2High - whole * R::kLn2Low;
+  const V r = least - whole * R::kLn2High - whole * R::kLn2Low;
   const V p = (polynomial<V>(R::kExp, r) * r + R::all(1)) * r + R::all(1);
   const V power = (V)(((typename R::Bits)shifted << R::kMantissaBits) + R::kOne);
-  // A product, not a sum of exponents: NaN stays NaN whatever its bits are.
-  return zero_below(x, R::all(R::kExpLowest), p * power);
+  // A product, not a sum of exponents: NaN stays NaN whatever its bits are. The lowest x has a power of 0.
+  return p * power;
 }
 CALIBRANT_INLINE d8 exp_lanes(d8 x) { return {exp_lanes(x.lo), exp_lanes(x.hi)}; }
 

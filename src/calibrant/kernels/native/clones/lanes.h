@@ -221,6 +221,7 @@ CALIBRANT_INLINE T smallest(Group<T> v) {
 template <class T, class F>
 CALIBRANT_INLINE void for_groups(const T* row, Index k, T fill, F&& f) {
   Index j = 0;
+#pragma GCC unroll 2
   for (; j + kLanes <= k; j += kLanes) f(j, load(row + j));
   if (j < k) f(j, load_part(row + j, k - j, fill));
 }

@@ -17,36 +17,32 @@ struct Shift {
   Group<T> operator()(Group<T> x) const { return (x - splat(high)) - splat(low); }
 };
 
-// The largest entry; NaN entries are passed over, so a row of NaN and an empty row give -infinity.
+// The smallest and the largest entry; NaN entries are passed over: a row of nothing else gives infinity and -infinity.
+template <class T>
+struct Range {
+  T lowest, top;
+};
+template <class T>
+CALIBRANT_INLINE Range<T> row_range(const T* row, Index k) {
+  constexpr Index kChains = 4;  // one would wait for itself
+  Group<T> low[kChains], high[kChains];
+  for (Index c = 0; c < kChains; ++c) low[c] = splat(kInfinity<T>), high[c] = splat(-kInfinity<T>);
+  Index j = 0;
+  for (; j + kChains * kLanes <= k; j += kChains * kLanes) {
+    for (Index c = 0; c < kChains; ++c) {
+      const Group<T> x = load(row + j + c * kLanes);
+      low[c] = smaller(x, low[c]);
+      high[c] = larger(x, high[c]);
+    }
+  }
+  for_groups(row + j, k - j, -kInfinity<T>, [&](Index, Group<T> x) { high[0] = larger(x, high[0]); });
+  for_groups(row + j, k - j, kInfinity<T>, [&](Index, Group<T> x) { low[0] = smaller(x, low[0]); });
+  return {smallest<T>(smaller(smaller(low[0], low[1]), smaller(low[2], low[3]))),
+          largest<T>(larger(larger(high[0], high[1]), larger(high[2], high[3])))};
+}
 template <class T>
 CALIBRANT_INLINE T row_max(const T* row, Index k) {
-  const Group<T> none = splat(-kInfinity<T>);
-  Group<T> a = none, b = none, c = none, d = none;
-  Index j = 0;
-  for (; j + 4 * kLanes <= k; j += 4 * kLanes) {
-    a = larger(load(row + j), a);
-    b = larger(load(row + j + kLanes), b);
-    c = larger(load(row + j + 2 * kLanes), c);
-    d = larger(load(row + j + 3 * kLanes), d);
-  }
-  for_groups(row + j, k - j, -kInfinity<T>, [&](Index, Group<T> x) { a = larger(x, a); });
-  return largest<T>(larger(larger(a, b), larger(c, d)));
-}
-
-// Calls f(j, group) for all groups of a row as for_groups does, and returns the smallest entry; NaN are passed over.
-template <class T, class F>
-CALIBRANT_INLINE T for_groups_and_min(const T* row, Index k, T past, F&& f) {
-  const Index whole = k / kLanes * kLanes;
-  Group<T> low = splat(kInfinity<T>);
-  for (Index j = 0; j < whole; j += kLanes) {
-    const Group<T> x = load(row + j);
-    low = smaller(x, low);
-    f(j, x);
-  }
-  for_groups(row + whole, k - whole, past, [&](Index j, Group<T> x) { f(whole + j, x); });
-  T lowest = smallest<T>(low);
-  for (Index j = whole; j < k; ++j) lowest = row[j] < lowest ? row[j] : lowest;
-  return lowest;
+  return row_range(row, k).top;
 }
 
 // The first column that holds `value`, or k.

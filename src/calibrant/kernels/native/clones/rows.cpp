@@ -16,6 +16,22 @@ struct Moments {
   bool fault;
 };
 
+// Calls f(j, group) for all groups of a row as for_groups does, and returns the smallest entry; NaN are passed over.
+template <class T, class F>
+CALIBRANT_INLINE T for_groups_and_min(const T* row, Index k, T past, F&& f) {
+  const Index whole = k / kLanes * kLanes;
+  Group<T> low = splat(kInfinity<T>);
+  for (Index j = 0; j < whole; j += kLanes) {
+    const Group<T> x = load(row + j);
+    low = smaller(x, low);
+    f(j, x);
+  }
+  for_groups(row + whole, k - whole, past, [&](Index j, Group<T> x) { f(whole + j, x); });
+  T lowest = smallest<T>(low);
+  for (Index j = whole; j < k; ++j) lowest = row[j] < lowest ? row[j] : lowest;
+  return lowest;
+}
+
 // Reads a row of probabilities and adds weight * p to the class totals.
 template <class T>
 CALIBRANT_INLINE Moments<T> read_probabilities(const T* row, Index k, double weight, double* totals) {
@@ -39,9 +55,11 @@ CALIBRANT_INLINE Moments<T> read_probabilities(const T* row, Index k, double wei
 template <class T>
 CALIBRANT_INLINE Moments<T> read_logits(const T* row, Index k, T* exponentials) {
   Moments<T> m{};
-  m.top_score = row_max(row, k);
+  const Range<T> range = row_range(row, k);
+  m.lowest = range.lowest;
+  m.top_score = range.top;
   const Group<T> shift = splat(m.top_score);
-  m.lowest = for_groups_and_min(row, k, -kInfinity<T>, [&](Index j, Group<T> z) {
+  for_groups(row, k, -kInfinity<T>, [&](Index j, Group<T> z) {
     prefetch(row + j);
     store(exponentials + j, exp_lanes(z - shift));
   });
