@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import safetensors
@@ -55,30 +57,32 @@ def read_record(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Arrays]:
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> Path:
     """Write the bytes beside the path, then rename; ``DataError`` if the place cannot be written."""
+    with beside(path) as file:
+        file.write(content)
+    return Path(path)
+
+
+@contextmanager
+def beside(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a new file beside the path; rename it to the path at the end, or leave nothing if anything fails.
+
+    Raises
+    ------
+    DataError : if the place cannot be written.
+    """
     target = Path(path)
+    hidden = target.parent / f".{target.name}.{secrets.token_hex(4)}"
     try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            _as_a_new_file(name)
-            Path(name).replace(target)
+            with hidden.open("xb") as file:
+                yield file
+            hidden.replace(target)
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            hidden.unlink(missing_ok=True)
             raise
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise DataError(
-            sentence("output", "be a file in a folder that can be written", f"{str(target)!r} ({reason})")
-        ) from None
-    return target
-
-
-def _as_a_new_file(name: str) -> None:
-    """Give a temporary file (mode 600) the permissions of an ordinary new file."""
-    mask = os.umask(0)
-    os.umask(mask)
-    Path(name).chmod(0o666 & ~mask)
+        got = f"{str(target)!r} ({error.strerror or error})"
+        raise DataError(sentence("output", "be a file in a folder that can be written", got)) from None
 
 
 def _header(path: str | os.PathLike[str], metadata: dict[str, str]) -> dict[str, Any]:

@@ -142,7 +142,7 @@ class Predictions:
             classes=names,
             start=start,
         )
-        fault = batch._scan(bins=True)
+        fault = batch._scan()
         if fault is not None:
             raise DataError(validation.fault_sentence(kind, scores, *fault))
         return batch
@@ -221,15 +221,14 @@ class Predictions:
         same = right and edges.shape == DOOR_EDGES.shape and bool((edges == DOOR_EDGES).all())
         return self._memo.get(name) if same else None
 
-    def _scan(self, *, bins: bool = False) -> tuple[str, int, int] | None:
+    def _scan(self) -> tuple[str, int, int] | None:
         hard = None if self.labels is None or self.soft else self.hard_labels
-        read = scan(self.scores, self.logits, hard, self.weights, bins=bins)
+        read = scan(self.scores, self.logits, hard, self.weights, bins=True)
         summary = read.summary
         if read.fault is None and self.soft:
             summary = summary.soft_labelled(cast(Floats, self.labels))
         self._memo.update(summary=summary, class_totals=read.class_totals)
-        if bins:
-            self._memo.update(class_bins=read.class_bins, label_bins=read.label_bins)
+        self._memo.update(class_bins=read.class_bins, label_bins=read.label_bins)
         return read.fault
 
     @property

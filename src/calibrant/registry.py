@@ -29,6 +29,7 @@ _HOMES = {
     "measure": "calibrant.metrics",
     "notion": "calibrant.metrics.notions",
     "estimator": "calibrant.metrics.estimators",
+    "test": "calibrant.metrics.tests",
 }
 
 
@@ -147,6 +148,30 @@ def build(entry: Entry, options: dict[str, Any]) -> Any:
         told = ", ".join(f"{name}={value!r}" for name, value in options.items())
         way_out = f"see calibrant methods {entry.name}"
         raise DataError(sentence(f"options of {entry.name}", "have the right types", told, way_out=way_out)) from None
+
+
+class Called:
+    """A registered method as a function: with predictions its answer, without them the method with its choices."""
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+        self.__name__ = entry.name
+        self.__doc__ = entry.doc
+
+    def __call__(self, predictions: Any = None, **options: Any) -> Any:
+        """Return the answer for the predictions, or the method built with the options."""
+        built = build(self.entry, options)
+        return built if predictions is None else built(predictions)
+
+    def __repr__(self) -> str:
+        return f"<{self.entry.kind} {self.entry.name}: {self.entry.summary}>"
+
+
+def called(kind: str, name: str, module: str) -> Called:
+    """Return the registered method as a function, for the ``__getattr__`` of a module; ``AttributeError`` if none."""
+    if name.startswith("_") or name not in {entry.name for entry in entries(kind)}:
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    return Called(lookup(kind, name))
 
 
 def parse(spec: str) -> tuple[str, dict[str, Any]]:

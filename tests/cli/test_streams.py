@@ -81,13 +81,14 @@ def test_styles_go_to_a_terminal_unless_no_color_says_otherwise(tmp_path, plain,
     assert (ESCAPE in shown) is not plain
 
 
-def test_an_interruption_leaves_no_file_and_no_traceback(tmp_path, files):
+@pytest.mark.parametrize("request_to_stop", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_leaves_no_file_and_no_traceback(tmp_path, files, request_to_stop):
     ours, theirs = pty.openpty()
     choices = ("report", files / "plain.npz", "--replicates", 1_000_000, "--save", "map")
     process = start(tmp_path, *choices, stdout=subprocess.PIPE, stderr=theirs)
     os.close(theirs)
     first = os.read(ours, 1)  # a bar: the work has begun
-    process.send_signal(signal.SIGINT)
+    process.send_signal(request_to_stop)
     talk = first.decode() + everything(ours)
     assert process.communicate()[0] == b""
     assert process.returncode == 130

@@ -1,7 +1,7 @@
 """Exit codes, and every failure as one line on stderr: ``calibrant: <sentence>``.
 
-0 done, 1 a requested gate failed, 2 usage, 3 data or file, 130 interrupted. What is not listed here is a fault of
-calibrant itself and keeps its traceback.
+0 done, 1 a requested gate failed, 2 usage, 3 data or file, 130 interrupted or terminated. What is not listed here is
+a fault of calibrant itself and keeps its traceback.
 """
 
 from __future__ import annotations

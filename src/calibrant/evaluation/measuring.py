@@ -163,6 +163,7 @@ class _Replicates:
     boot: list[Sums]
     null: list[Sums]
     soft: bool
+    wanted: int
 
     @classmethod
     def draw(
@@ -189,7 +190,7 @@ class _Replicates:
                 for i, replicate in enumerate(method(affordable, batch, replicates=count, seed=seed)):
                     _merge_into(drawn[what], i, replicate)
                     progress(what, i + 1, count)
-        return cls(pinned, base or {}, drawn["bootstrap"], drawn["null"], soft)
+        return cls(pinned, base or {}, drawn["bootstrap"], drawn["null"], soft, replicates)
 
     def add_to(self, metric: Metric, estimate: Estimate, level: float) -> Estimate:
         """Return the estimate with its interval and its null level."""
@@ -197,6 +198,9 @@ class _Replicates:
         key = pinned.gathering
         if key not in self.base:
             return _noted(estimate, "no interval and no null level: too many bins to keep their replicates")
+        if len(self.boot) < self.wanted:
+            told = f"{len(self.boot)} replicates in place of {self.wanted}: the memory for replicates is bounded"
+            estimate = _noted(estimate, told)
         if self.soft:
             return self._without_null(pinned, estimate, level)
         null = [sums[key] for sums in self.null]

@@ -20,7 +20,7 @@ from calibrant.predictions import Predictions
 Sums = dict[Hashable, Any]
 FEWEST_ROWS = 10  # fewer tell nothing by resampling or splitting
 _NULL_STREAM = 0x6E756C6C  # keeps redrawn labels apart from bootstrap weights
-_LABELS_AT_ONCE = 1 << 24  # labels drawn in one walk over the scores: 64 MB
+_LABELS_AT_ONCE = 1 << 22  # drawn in one walk over the scores: 16 MB, and 32 MB of uniforms
 
 
 def gather(metrics: Mapping[Hashable, Metric], predictions: Predictions) -> Sums:
@@ -58,6 +58,5 @@ def redrawn_labels(predictions: Predictions, *, replicates: int, seed: int) -> I
         several = range(start, min(start + at_once, replicates))
         uniforms = np.stack([kernels.uniforms(predictions.row_keys, seed ^ _NULL_STREAM, r) for r in several])
         total = predictions.summary.total
-        yield from kernels.draw_labels(predictions.scores, uniforms, logits=predictions.logits, total=total).astype(
-            np.int64
-        )
+        drawn = kernels.draw_labels(predictions.scores, uniforms, logits=predictions.logits, total=total)
+        yield from (labels.astype(np.int64) for labels in drawn)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -17,6 +16,7 @@ import numpy as np
 from calibrant.errors import DataError, require, sentence
 from calibrant.io.columns import CLASS_NAMES, COMPANIONS
 from calibrant.io.tables import Array, few
+from calibrant.persistence import beside
 from calibrant.predictions import Predictions
 
 _PIECE = 1 << 24  # bytes copied at a time
@@ -147,19 +147,9 @@ def _write(file: IO[bytes], array: Array) -> None:
 
 @contextmanager
 def _archive(path: str | os.PathLike[str]) -> Iterator[tuple[Path, zipfile.ZipFile]]:
-    """Open an archive beside the path; rename it to the path at the end, or leave nothing if that fails."""
+    """Open an archive that takes the place of the path at the end."""
     target = Path(path)
     if target.suffix.lower() != ".npz":
         raise DataError(sentence("output", "end in .npz", repr(target.name)))
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        try:
-            with beside.open("xb") as file, zipfile.ZipFile(file, "w") as archive:
-                yield target, archive
-            beside.replace(target)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        got = f"{str(target)!r} ({error.strerror or error})"
-        raise DataError(sentence("output", "be a file in a folder that can be written", got)) from error
+    with beside(target) as file, zipfile.ZipFile(file, "w") as archive:
+        yield target, archive

@@ -84,7 +84,7 @@ def temperature_pass(
     weights: _Floats | None,
     log_floor: float,
     threads: int,
-) -> tuple[float, float, float]: ...
+) -> tuple[float, float, float, float]: ...
 def affine_pass(
     scores: _Scores,
     scale: _Floats,

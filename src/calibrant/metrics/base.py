@@ -21,11 +21,18 @@ class Metric(ABC):
 
     ``smaller_is_better`` is False for accuracy; ``bootstraps`` says whether the Poisson bootstrap gives a valid
     interval (not for maxima); ``estimand`` names in words what an interval is about.
+
+    What the contract tests verify: ``bounds`` of the value; ``perfect``, the value where every row is certain and
+    right (None: it depends); ``repeats``, whether an integer weight is a repetition of its row. A value may be NaN only
+    with a note that says why.
     """
 
     name: str
     smaller_is_better: bool = True
     bootstraps: bool = True
+    bounds: tuple[float, float] = (0.0, 1.0)
+    perfect: float | None = 0.0
+    repeats: bool = True
 
     @property
     @abstractmethod

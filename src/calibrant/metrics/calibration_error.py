@@ -13,7 +13,7 @@ null level.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -28,12 +28,12 @@ from calibrant.metrics.base import Metric
 from calibrant.metrics.estimators import Binning
 from calibrant.metrics.estimators.fixed import FixedBins
 from calibrant.metrics.notions import Notion
+from calibrant.metrics.pairs import AGGREGATES
 from calibrant.predictions import Predictions
 from calibrant.statistics import BinSums
 
 Floats = NDArray[np.float64]
 _BINNINGS = {"width": "equal_width", "mass": "equal_mass"}
-_AGGREGATES: dict[str, Callable[..., Any]] = {"mean": np.mean, "sum": np.sum, "max": np.max}
 _NORM_WORDS = {1: "mean absolute", 2: "root mean square", np.inf: "largest absolute"}
 
 
@@ -119,6 +119,16 @@ class CalibrationError(Metric):
     def bootstraps(self) -> bool:  # type: ignore[override]
         """Maxima are not regular: the bootstrap gives them no valid interval."""
         return self.norm != np.inf and self.aggregate != "max"
+
+    @property
+    def bounds(self) -> tuple[float, float]:  # type: ignore[override]
+        """Debiased values may be negative, sums over classes exceed 1."""
+        return (-1.0 if self.debiased else 0.0, np.inf if self.aggregate == "sum" else 1.0)
+
+    @property
+    def repeats(self) -> bool:  # type: ignore[override]
+        """Weights are importances in the noise estimate: a repeated row is not an independent one."""
+        return not self.debiased
 
     @property
     def spec(self) -> str:
@@ -210,7 +220,7 @@ class CalibrationError(Metric):
         return shares
 
     def _aggregated(self, columns: Floats) -> Floats:
-        return np.asarray(_AGGREGATES[self.aggregate](columns, axis=-1))
+        return np.asarray(AGGREGATES[self.aggregate](columns, axis=-1))
 
 
 def _noise(sums: BinSums) -> Floats:

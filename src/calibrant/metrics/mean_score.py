@@ -58,6 +58,7 @@ class MeanLogLoss(MeanScore):
 
     name = "log_loss"
     spoken = "log loss"
+    bounds = (0.0, float("inf"))
     score = LogLoss()
 
 
@@ -71,6 +72,7 @@ class MeanBrier(MeanScore):
 
     name = "brier"
     spoken = "Brier score"
+    bounds = (0.0, 2.0)
     score = BrierScore()
 
 
@@ -82,4 +84,5 @@ class Accuracy(MeanScore):
     name = "accuracy"
     spoken = "accuracy"
     smaller_is_better = False
+    perfect = 1.0
     score = ZeroOne()

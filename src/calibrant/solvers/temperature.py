@@ -19,7 +19,7 @@ from calibrant.solvers.scalar import Minimum, minimise
 EDGE_PRIOR = 20.0
 FEW_ROWS = 1024
 WIDEST = 1e30  # differences of logits beyond it are one to the kernel
-# What the last, unchecked Newton step may leave, in nats: next to nothing where passes are cheap.
+# What the last, unchecked step may leave, in nats: next to nothing where passes are cheap.
 CERTIFIED, CERTIFIED_CHEAP, CHEAP_ENTRIES = 1e-10, 1e-20, 1 << 20
 
 
@@ -52,23 +52,23 @@ def _minimum(rows: FitRows, gap: float, rho: float) -> Minimum:
     """Return where g(beta) = rho g(1), with ``gap`` the mean of max z - z_y over all rows.
 
     Many rows are started from every sixteenth of them, these from every sixteenth again. The labels of all rows enter
-    through the gap, so a thin sample errs in E_p z alone, and one or two passes over all rows are left.
+    through the gap, so a thin sample errs in E_p z alone, and one pass over all rows is mostly left.
     """
     start = 1.0
     if len(rows.scores) > FEW_ROWS:
         start = _minimum(rows.thinned(16), gap, rho).x or start
     target = rows.top_scores()
 
-    def slope(beta: float) -> tuple[float, float]:
-        _, gradient, curvature = kernels.temperature_pass(
+    def slope(beta: float) -> tuple[float, float, float]:
+        sums = kernels.temperature_pass(
             rows.scores, beta, logits=rows.logits, target=target, weights=rows.weights, floor=FLOOR
         )
-        return gradient + gap, curvature
+        return sums.gradient + gap, sums.curvature, sums.third
 
     pull = rho * slope(1.0)[0] if rho else 0.0
 
-    def pulled(beta: float) -> tuple[float, float]:
-        gradient, curvature = slope(beta)
-        return gradient - pull, curvature
+    def pulled(beta: float) -> tuple[float, float, float]:
+        gradient, curvature, third = slope(beta)
+        return gradient - pull, curvature, third
 
     return minimise(pulled, start, CERTIFIED_CHEAP if rows.scores.size <= CHEAP_ENTRIES else CERTIFIED)

@@ -2,6 +2,8 @@
 
 from calibrant.statistics.base import Merging, Statistic
 from calibrant.statistics.bin_sums import BinSums
+from calibrant.statistics.collected import Collected
+from calibrant.statistics.column import Column
 from calibrant.statistics.moments import Moments
 
-__all__ = ["BinSums", "Merging", "Moments", "Statistic"]
+__all__ = ["BinSums", "Collected", "Column", "Merging", "Moments", "Statistic"]

@@ -13,7 +13,9 @@ from calibrant.solvers.rows import FitRows
 @pytest.mark.parametrize("at", [1e-6, 0.3, 1.0, 17.0, 1e5])
 def test_positive_minimum(at):
     # x / a - log x has its minimum at a, and a curvature that changes by orders of magnitude on the way
-    found = scalar.minimise(lambda x: (1 / at - 1 / x, 1 / x**2) if x > 0 else (-np.inf, np.inf), 1.0, 1e-20)
+    found = scalar.minimise(
+        lambda x: (1 / at - 1 / x, 1 / x**2, -2 / x**3) if x > 0 else (-np.inf, np.inf, 0.0), 1.0, 1e-20
+    )
     assert found.converged
     assert found.x == pytest.approx(at, rel=1e-6)
 
@@ -22,18 +24,30 @@ def test_saturated_start():
     # flat slopes far from the minimum, as of softmax at a huge scale: curvature says nothing there
     def slope(x):
         far = 1e4 * (x - 1e-3)
-        return np.tanh(far), 1e4 / np.cosh(min(abs(far), 300)) ** 2
+        curvature = 1e4 / np.cosh(min(abs(far), 300)) ** 2
+        return np.tanh(far), curvature, -2e4 * np.tanh(far) * curvature
 
     found = scalar.minimise(slope, 1.0, 1e-14)
     assert found.x == pytest.approx(1e-3, rel=1e-6)
 
 
+def test_near_the_minimum_the_error_is_cubed():
+    # log cosh(x - 1) + 0.3 (x - 1)^3, from a start 5 % off: one call, whose last step may leave 0.05^3
+    def slope(x):
+        d = x - 1
+        return np.tanh(d) + 0.9 * d**2, 1 / np.cosh(d) ** 2 + 1.8 * d, 1.8 - 2 * np.tanh(d) / np.cosh(d) ** 2
+
+    found = scalar.minimise(slope, 1.05, 1e-7)
+    assert found.steps == 1
+    assert found.x == pytest.approx(1, abs=2e-4)  # a step of Newton's leaves 3e-3
+
+
 def test_function_that_rises_from_zero():
-    assert scalar.minimise(lambda x: (1 + x, 1.0), 1.0, 1e-14).x == 0.0
+    assert scalar.minimise(lambda x: (1 + x, 1.0, 0.0), 1.0, 1e-14).x == 0.0
 
 
 def test_flat_function_stays_at_the_start():
-    assert scalar.minimise(lambda x: (0.0, 0.0), 3.0, 1e-14).x == 3.0
+    assert scalar.minimise(lambda x: (0.0, 0.0, 0.0), 3.0, 1e-14).x == 3.0
 
 
 def test_pairs_of_very_different_size():

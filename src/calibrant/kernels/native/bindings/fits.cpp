@@ -23,11 +23,12 @@ TemperatureSums temperature_blocks(const TemperatureTask<T>& task, int threads) 
     sums.loss += part.loss;
     sums.gradient += part.gradient;
     sums.curvature += part.curvature;
+    sums.third += part.third;
   }
   return sums;
 }
 
-// Returns (loss, gradient, curvature).
+// Returns (loss, gradient, curvature, third).
 template <class T>
 nb::tuple temperature_sums(Matrix<const T> scores, double beta, bool logits, Vector<const double> target,
                            Maybe<const double> weights, double log_floor, int threads) {
@@ -39,7 +40,7 @@ nb::tuple temperature_sums(Matrix<const T> scores, double beta, bool logits, Vec
     nb::gil_scoped_release release;
     sums = temperature_blocks(task, threads);
   }
-  return nb::make_tuple(sums.loss, sums.gradient, sums.curvature);
+  return nb::make_tuple(sums.loss, sums.gradient, sums.curvature, sums.third);
 }
 
 // Runs work(first, last, the block's planes, scratch) over blocks of rows and leaves the sums in `out` (planes, k).

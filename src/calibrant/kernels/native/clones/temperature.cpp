@@ -8,9 +8,9 @@ namespace calibrant {
 namespace CALIBRANT_CLONE {
 namespace {
 
-// Sums of e, e d and e d^2 over one row, where e = exp(beta d) and d = z - max z.
+// Sums of e d^0, e d^1, e d^2 and e d^3 over one row, where e = exp(beta d) and d = z - max z.
 struct RowSums {
-  double e, ed, edd;
+  double e, ed, edd, eddd;
 };
 
 // Leaves d and e in `distances` and `weights`, which are padded. An impossible class has e = 0 and a finite d, since 0
@@ -27,14 +27,15 @@ CALIBRANT_INLINE void spread_row(const T* z, Index k, T top, T beta, T* distance
 
 template <class T>
 CALIBRANT_INLINE RowSums add_row(const T* distances, const T* weights, Index k) {
-  d8 e = splat(0.0), ed = e, edd = e;
+  d8 e = splat(0.0), ed = e, edd = e, eddd = e;
   for (Index j = 0; j < k; j += kLanes) {
-    const d8 w = load_wide(weights + j), d = load_wide(distances + j), wd = w * d;
+    const d8 w = load_wide(weights + j), d = load_wide(distances + j), wd = w * d, wdd = wd * d;
     e += w;
     ed += wd;
-    edd += wd * d;
+    edd += wdd;
+    eddd += wdd * d;
   }
-  return {sum(e), sum(ed), sum(edd)};
+  return {sum(e), sum(ed), sum(edd), sum(eddd)};
 }
 
 // The row whose softmax is meant: logits as they are, or the logs of probabilities, written to `scratch`.
@@ -64,9 +65,11 @@ TemperatureSums temperature_any(const TemperatureTask<T>& task, Index first, Ind
     const double mean = row.ed / row.e, gap = double(top) - task.target[i];
     // The maximum, where d = 0, has at least 1/k of the mass: the difference keeps 1/k of its terms, never a negative.
     const double variance = row.edd / row.e - mean * mean;
+    const double skew = row.eddd / row.e - mean * (3 * variance + mean * mean);
     sums.loss += w * (::log(row.e) + task.beta * gap);
     sums.gradient += w * (mean + gap);
     sums.curvature += w * variance;
+    sums.third += w * skew;
   }
   return sums;
 }

@@ -1,4 +1,4 @@
-// One Newton step of temperature scaling: loss, gradient and curvature in beta = 1 / temperature.
+// Temperature scaling: the loss and three derivatives in beta = 1 / temperature.
 #pragma once
 
 #include <cstddef>
@@ -16,9 +16,9 @@ struct TemperatureTask {
   double beta, log_floor;
 };
 
-// Sums over rows, each times its weight: log sum_c exp(beta z_c) - beta target, E z - target and Var z.
+// Sums over rows, each times its weight: log sum_c exp(beta z_c) - beta target, E z - target, Var z, E (z - E z)^3.
 struct TemperatureSums {
-  double loss = 0, gradient = 0, curvature = 0;
+  double loss = 0, gradient = 0, curvature = 0, third = 0;
 };
 
 // `scratch` holds 3 rows of k entries, each padded to eight.

@@ -1,0 +1,144 @@
+"""Measures of pairs (score, outcome) that need all distinct scores in order, not sums over bins.
+
+A notion gives one column of pairs, or one a class; a measure of this kind is a function of one sorted column. The
+columns of a class-wise notion are aggregated as in `CalibrationError`.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrant import registry
+from calibrant.errors import require
+from calibrant.estimate import Estimate
+from calibrant.metrics.base import Metric
+from calibrant.metrics.notions import Notion
+from calibrant.predictions import Predictions
+from calibrant.statistics import Column, Merging, Statistic
+
+Floats = NDArray[np.float64]
+AGGREGATES: dict[str, Callable[..., Any]] = {"mean": np.mean, "sum": np.sum, "max": np.max}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Pairs(Statistic):
+    """The pairs of a notion: its one column, sorted, or the batches where it has a column for each class."""
+
+    notion: Notion
+    column: Column | None
+    batches: tuple[Predictions, ...]
+    rows: int
+
+    @classmethod
+    def of(cls, notion: Notion, predictions: Predictions) -> Pairs:
+        """Return the pairs of one labelled batch."""
+        weights = predictions.weights
+        rows = len(predictions) if weights is None else int((weights > 0).sum())
+        if notion.columns(predictions.k) > 1:
+            return cls(notion=notion, column=None, batches=(predictions,), rows=rows)
+        ((scores, outcomes),) = notion.pairs(predictions)
+        return cls(notion=notion, column=Column.of(scores, outcomes, weights), batches=(), rows=rows)
+
+    @property
+    def merging(self) -> Merging:
+        """Pairs are kept."""
+        return "collecting"
+
+    def merge(self, other: Pairs) -> Pairs:
+        """Return the pairs of both sets of rows."""
+        column = None
+        if self.column is not None and other.column is not None:
+            column = self.column.merge(other.column)
+        batches = self.batches + other.batches
+        return Pairs(notion=self.notion, column=column, batches=batches, rows=self.rows + other.rows)
+
+    def columns(self) -> Iterator[Column]:
+        """Yield the sorted columns."""
+        if self.column is not None:
+            yield self.column
+            return
+        weights = np.concatenate([batch.row_weights for batch in self.batches])
+        for parts in zip(*(self.notion.pairs(batch) for batch in self.batches), strict=True):
+            scores, outcomes = (np.concatenate(part) for part in zip(*parts, strict=True))
+            yield Column.of(scores, outcomes, weights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairsMeasure(Metric):
+    """A measure of sorted columns of pairs.
+
+    Parameters
+    ----------
+    notion : ``"confidence"``, ``"class_wise"`` or another registered notion.
+    aggregate : over the columns of a notion that has several: ``"mean"``, ``"sum"`` or ``"max"``.
+    """
+
+    notion: str = "confidence"
+    aggregate: Literal["mean", "sum", "max"] = "mean"
+
+    def __post_init__(self) -> None:
+        aggregates = "be 'mean', 'sum' or 'max'"
+        require(self.aggregate in AGGREGATES, "aggregate", aggregates, repr(self.aggregate))
+        _ = self._notion  # it must exist
+
+    @cached_property
+    def _notion(self) -> Notion:
+        notion: Notion = registry.create("notion", self.notion)
+        return notion
+
+    @abstractmethod
+    def of_column(self, column: Column) -> float:
+        """Return the value of one column with at least one row."""
+
+    def details(self, column: Column) -> dict[str, Any]:
+        """Return further figures of the only column."""
+        del column
+        return {}
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The registered name."""
+        entry: registry.Entry = self.entry  # type: ignore[attr-defined]
+        return entry.name
+
+    @property
+    def spec(self) -> str:
+        """The spec string."""
+        return registry.spec_of(self)
+
+    @property
+    def gathering(self) -> Hashable:
+        """Equal for all measures of the same pairs."""
+        return ("pairs", self.notion)
+
+    def sums(self, predictions: Predictions) -> Pairs:
+        """Return the pairs of one batch."""
+        return Pairs.of(self._notion, predictions)
+
+    def value(self, sums: Pairs) -> float:
+        """Return the value of all rows."""
+        return float(AGGREGATES[self.aggregate](self._values(sums)))
+
+    def estimate(self, sums: Pairs) -> Estimate:
+        """Return the value with that of each class, or with the details of the only column."""
+        values = self._values(sums)
+        only = sums.column
+        return Estimate(
+            name=self.name,
+            value=float(AGGREGATES[self.aggregate](values)),
+            n=sums.rows,
+            spec=self.spec,
+            estimand=self.estimand,
+            per_class=values if only is None else None,
+            details={} if only is None else self.details(only),
+        )
+
+    def _values(self, sums: Pairs) -> Floats:
+        return np.array([self.of_column(column) for column in sums.columns()])

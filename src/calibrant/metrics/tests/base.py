@@ -1,0 +1,118 @@
+"""What every test of calibration shares: choices in a frozen record, sums that merge, and a result with a p-value."""
+
+from __future__ import annotations
+
+import html
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from calibrant import registry
+from calibrant.errors import require
+from calibrant.estimate import strict
+from calibrant.predictions import Predictions, as_predictions
+from calibrant.statistics import Merging, Statistic
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TestResult:
+    """What a test found.
+
+    Attributes
+    ----------
+    name, spec : of the test.
+    null : in words, the hypothesis that the p-value is about.
+    statistic : the test statistic, in its own units.
+    p_value : chance of a statistic at least as extreme under the null; NaN where it is not defined, with a note.
+    n : rows of positive weight.
+    details : further figures, by name (degrees of freedom, replicates). notes : sentences that qualify the p-value.
+    """
+
+    __test__: ClassVar[bool] = False  # not one of pytest's
+
+    name: str
+    spec: str
+    null: str
+    statistic: float
+    p_value: float
+    n: int
+    details: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a strict-JSON record."""
+        names = ("name", "spec", "null", "statistic", "p_value", "n")
+        record = strict({name: getattr(self, name) for name in names})
+        return {**record, "details": strict(self.details), "notes": list(self.notes)}
+
+    def __repr__(self) -> str:
+        return f"{self.name}: p = {self.p_value:.3g} (statistic {self.statistic:.5g}); null: {self.null}"
+
+    def _repr_html_(self) -> str:
+        return f"<code>{html.escape(repr(self))}</code>"
+
+
+class CalibrationTest(ABC):
+    """A test of calibration. Subclasses are frozen records of choices; ``null`` says the hypothesis in words."""
+
+    entry: ClassVar[registry.Entry]
+    null: ClassVar[str]
+
+    @property
+    def spec(self) -> str:
+        """The spec string."""
+        return registry.spec_of(self)
+
+    @abstractmethod
+    def sums(self, predictions: Predictions) -> Any:
+        """Return the mergeable statistic of one labelled batch."""
+
+    @abstractmethod
+    def result(self, sums: Any) -> TestResult:
+        """Return the result from the sums."""
+
+    def statistic(self, predictions: Predictions) -> _TestStatistic:
+        """Return the mergeable statistic of one batch; ``compute()`` gives the result."""
+        has_labels = as_predictions(predictions).labels is not None
+        require(has_labels, "predictions", "have labels to be tested", way_out="pass labels=")
+        require(not predictions.soft, "labels", "be hard, one class a row, for a test of calibration", "soft labels")
+        return _TestStatistic(self, self.sums(predictions))
+
+    def __call__(self, predictions: Predictions) -> TestResult:
+        """Test one batch."""
+        return self.statistic(predictions).compute()
+
+    def found(self, statistic: float, p_value: float, n: int, *notes: str, **details: Any) -> TestResult:
+        """Return the result with the name, the spec and the null of this test."""
+        return TestResult(
+            name=self.entry.name,
+            spec=self.spec,
+            null=self.null,
+            statistic=statistic,
+            p_value=p_value,
+            n=n,
+            details=details,
+            notes=notes,
+        )
+
+
+@dataclass(frozen=True)
+class _TestStatistic(Statistic):
+    """Sums of one test that know how to become its result."""
+
+    test: CalibrationTest
+    sums: Any
+
+    @property
+    def merging(self) -> Merging:
+        """How merging relates to pooling, as the sums say."""
+        told: Merging = self.sums.merging
+        return told
+
+    def merge(self, other: _TestStatistic) -> _TestStatistic:
+        """Return the statistic of both sets of rows."""
+        return _TestStatistic(self.test, self.sums.merge(other.sums))
+
+    def compute(self) -> TestResult:
+        """Return the result of all rows."""
+        return self.test.result(self.sums)
