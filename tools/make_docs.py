@@ -1,7 +1,8 @@
 """Write the generated documentation: one page a method from the registry, and real source into marked places.
 
-A place is marked by the comments ``<!-- source: PATH -->`` and ``<!-- end -->``. ``--check`` writes nothing and exits
-1 if a marked place is out of date. The pages under docs/methods/ are not kept in the repository.
+A place is marked by the comments ``<!-- source: PATH -->`` and ``<!-- end -->``, the table of what other packages
+compute by ``<!-- table: peers -->``. ``--check`` writes nothing and exits 1 if a marked place is out of date. The pages
+under docs/methods/ are not kept in the repository.
 Usage: python tools/make_docs.py [--check] [--methods FOLDER]
 """
 
@@ -12,13 +13,16 @@ import dataclasses
 import re
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from calibrant import methods
+from calibrant.metrics.peers import definitions
 from calibrant.registry import Entry
 
 ROOT = Path(__file__).parent.parent
 PLACE = re.compile(r"^( *)<!-- source: (\S+) -->\n.*?^ *<!-- end -->", re.M | re.S)
+PEERS = re.compile(r"<!-- table: peers -->\n.*?^<!-- end -->", re.M | re.S)
 KIND_TITLES = {"calibrator": "Calibrators", "measure": "Measures"}
 
 
@@ -31,7 +35,16 @@ def with_sources(text: str) -> str:
         block = f"<!-- source: {path} -->\n```python\n{code}\n```\n<!-- end -->"
         return textwrap.indent(block, indent, lambda line: bool(line.strip()))
 
-    return PLACE.sub(filled, text)
+    return PEERS.sub(lambda _: f"<!-- table: peers -->\n{peers()}\n<!-- end -->", PLACE.sub(filled, text))
+
+
+def peers() -> str:
+    """Return the table of what other packages compute."""
+    rows = []
+    for peer in definitions():
+        said = [*peer.differs, *(f"**known fault:** {fault}" for fault in peer.faults)]
+        rows.append((f"`{peer.spec}`", peer.version, f"`{peer.called()}`", "<br>".join(said)))
+    return table(("in calibrant", "version", "the call", "what differs from ours"), rows)
 
 
 def page(entry: Entry, references: dict[str, str]) -> str:
@@ -51,7 +64,7 @@ def page(entry: Entry, references: dict[str, str]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, str]]) -> str:
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """Return a Markdown table, or a sentence for an empty one."""
     if not rows:
         return "None."

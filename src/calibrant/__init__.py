@@ -10,10 +10,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from calibrant import calibrators, data, io, metrics, registry, testing
+    from calibrant import calibrators, data, io, metrics, plot, registry, testing
     from calibrant.calibrators import fit, load
     from calibrant.estimate import Estimate
     from calibrant.evaluation import compare, evaluate
+    from calibrant.explanation import explain
+    from calibrant.metrics.class_tables import class_table
     from calibrant.predictions import Predictions
     from calibrant.reporting import report
 
@@ -21,14 +23,16 @@ if TYPE_CHECKING:
 _HOMES = {
     "Estimate": "calibrant.estimate",
     "Predictions": "calibrant.predictions",
+    "class_table": "calibrant.metrics.class_tables",
     "compare": "calibrant.evaluation",
     "evaluate": "calibrant.evaluation",
+    "explain": "calibrant.explanation",
     "fit": "calibrant.calibrators",
     "load": "calibrant.calibrators",
     "methods": "calibrant.catalogue",
     "report": "calibrant.reporting",
 }
-_MODULES = ("calibrators", "data", "io", "metrics", "registry", "testing")
+_MODULES = ("calibrators", "data", "io", "metrics", "plot", "registry", "testing")
 
 __all__ = [*_HOMES, *_MODULES]
 

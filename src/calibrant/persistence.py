@@ -6,6 +6,7 @@ digest of everything in the file; a damaged, unknown or hostile file is one clea
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -47,7 +48,7 @@ def read_record(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Arrays]:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except OSError as error:
         raise _unreadable(path, error.strerror or str(error)) from None
-    except (safetensors.SafetensorError, ValueError, TypeError, MemoryError, OverflowError) as error:
+    except (safetensors.SafetensorError, ValueError, TypeError, AttributeError, MemoryError, OverflowError) as error:
         raise _unreadable(path, f"a damaged file ({error})") from None
     header = _header(path, metadata)
     if header.pop("digest", None) != _digest(header, arrays):
@@ -66,11 +67,16 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> Path:
 def beside(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a new file beside the path; rename it to the path at the end, or leave nothing if anything fails.
 
+    The path may be a link to a file: that file is replaced.
+
     Raises
     ------
-    DataError : if the place cannot be written.
+    DataError : if the place cannot be written, or holds something else than a file.
     """
-    target = Path(path)
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        reason = os.strerror(errno.EISDIR) if target.is_dir() else "no file"
+        raise DataError(sentence("output", "be a file in a folder that can be written", f"{str(path)!r} ({reason})"))
     hidden = target.parent / f".{target.name}.{secrets.token_hex(4)}"
     try:
         try:

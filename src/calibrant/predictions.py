@@ -39,7 +39,7 @@ class Predictions:
     weights : (n,) float64, or None for ones. Only ratios matter; a row of weight zero is not there.
     features : (n, d), groups : (n,), ids : (n,); each may be None. Rows that share an id are resampled together.
     classes : the k class names, or None.
-    start : global position of the first row, for shards without ids.
+    start : global position of the first row, for shards without ids; None for a batch that has no place of its own.
     positions : (n,) global positions of rows that were picked from a larger batch, or None for start, start + 1, ...
     provenance : which rows the maps were fitted on that made these scores; empty for a classifier's own.
     """
@@ -52,7 +52,7 @@ class Predictions:
     groups: NDArray[Any] | None = None
     ids: NDArray[Any] | None = None
     classes: tuple[str, ...] | None = None
-    start: int = 0
+    start: int | None = None
     positions: NDArray[np.uint64] | None = None
     provenance: tuple[Provenance, ...] = ()
     _memo: dict[str, Any] = field(default_factory=dict)
@@ -126,10 +126,11 @@ class Predictions:
         groups: ArrayLike | None = None,
         ids: ArrayLike | None = None,
         classes: Sequence[Any] | None = None,
-        start: int = 0,
+        start: int | None = None,
     ) -> Self:
         n, k = scores.shape
-        require(is_whole(start) and start >= 0, "start", "be a whole number of at least 0", start)
+        known = start is None or (is_whole(start) and start >= 0)
+        require(known, "start", "be a whole number of at least 0", start)
         names = None if classes is None else validation.class_names(classes, k)
         batch = cls(
             scores=scores,
@@ -193,7 +194,7 @@ class Predictions:
     def row_keys(self) -> NDArray[np.uint64]:
         """One 64-bit key a row: its id, or its global position."""
         if "row_keys" not in self._memo:
-            self._memo["row_keys"] = validation.row_keys(self.ids, self.positions, self.start, len(self))
+            self._memo["row_keys"] = validation.row_keys(self.ids, self.positions, self.start or 0, len(self))
         return cast(NDArray[np.uint64], self._memo["row_keys"])
 
     @property

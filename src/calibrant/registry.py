@@ -32,6 +32,9 @@ _HOMES = {
     "test": "calibrant.metrics.tests",
 }
 
+# Kinds whose methods also exist as another package computes them: the option ``like`` goes to this package.
+_VARIANTS = {"measure": "calibrant.metrics.peers"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Capabilities:
@@ -58,6 +61,12 @@ class Capabilities:
     wants_rows: str = "1"
     cost: str = "O(n k)"
     guarantee: str = ""
+
+    def words(self) -> dict[str, str]:
+        """Return all that holds in one list, then each figure, by name."""
+        able = {name.replace("_", " "): value for name, value in vars(self).items()}
+        facts = {"abilities": ", ".join(name for name, value in able.items() if value is True)}
+        return {**facts, **{name: value for name, value in able.items() if isinstance(value, str)}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,10 +147,17 @@ def create(kind: str, spec: str) -> Any:
 
 
 def build(entry: Entry, options: dict[str, Any]) -> Any:
-    """Return ``entry.factory(**options)``; ``UnknownMethod`` with a suggestion for an option it does not have."""
+    """Return ``entry.factory(**options)``; ``UnknownMethod`` with a suggestion for an option it does not have.
+
+    With ``like`` the object is what another package computes under this name.
+    """
+    if options.get("like") is not None and entry.kind in _VARIANTS:
+        return importlib.import_module(_VARIANTS[entry.kind]).variant(entry.name, options)
+    options = {name: value for name, value in options.items() if (name, value) != ("like", None)}
     for option in options:
         if option not in entry.options:
-            raise unknown(f"option of {entry.name}", option, list(entry.options))
+            known = [*entry.options, "like"] if entry.kind in _VARIANTS else [*entry.options]
+            raise unknown(f"option of {entry.name}", option, known)
     try:
         return entry.factory(**options)
     except (TypeError, AttributeError):  # a value of another type than the option compares or calls
@@ -182,7 +198,7 @@ def parse(spec: str) -> tuple[str, dict[str, Any]]:
             return node.func.id, {str(k.arg): _literal(k) for k in node.keywords}
         if isinstance(node, ast.Name):
             return node.id, {}
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
         pass
     condition = 'read "name" or "name(option=value, ...)"'
     raise UnknownMethod(sentence("spec", condition, repr(spec), way_out="options are literals, by keyword"))

@@ -28,8 +28,9 @@ def scores_matrix(values: ArrayLike, argument: str) -> tuple[NDArray[np.floating
     require(array.shape[0] > 0, argument, "have at least one row", f"shape {array.shape}")
     hint = "one probability a row goes through Predictions.binary"
     require(array.shape[1] > 1, argument, "have at least two columns", f"shape {array.shape}", way_out=hint)
-    half = array.dtype.itemsize == 2 and array.dtype.kind in "fV"
-    require(array.dtype.kind in "fiu" or half, argument, "hold real numbers", f"dtype {array.dtype}")
+    given = getattr(values, "dtype", array.dtype)  # bfloat16 has been widened
+    half = getattr(given, "itemsize", 0) == 2 and array.dtype.kind == "f"
+    require(array.dtype.kind in "fiu", argument, "hold real numbers", f"dtype {array.dtype}")
     kept = array.dtype.newbyteorder("=") in (np.float32, np.float64)
     dtype = array.dtype.newbyteorder("=") if kept else np.dtype(np.float32 if half else np.float64)
     return frozen(np.ascontiguousarray(array, dtype=dtype)), half

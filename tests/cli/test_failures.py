@@ -8,6 +8,8 @@ import struct
 import numpy as np
 import pytest
 
+from calibrant.cli.failures import exit_code
+
 USAGE, DATA = 2, 3
 
 
@@ -164,7 +166,7 @@ def test_places_that_cannot_be_written_are_refused_before_the_work(call, files, 
         (("evaluate",), "missing argument 'FILE'"),
         (("evaluate", "FILE", "--sores", "x"), "--scores"),
         (("evaluate", "FILE", "--measures", "ecee"), "did you mean 'ece'?"),
-        (("evaluate", "FILE", "--measures", "fast"), "suites: default, quick"),
+        (("evaluate", "FILE", "--measures", "fast"), "suites: quick, default, full"),
         (("evaluate", "FILE", "--measures", "ece(bin=5)"), "did you mean 'bins'?"),
         (("evaluate", "FILE", "--measures", "ece(notion=1)"), "right types"),
         (("evaluate", "FILE", "--measures", ","), "at least one method"),
@@ -232,3 +234,29 @@ def test_memory_that_does_not_suffice_is_a_sentence(call, files, monkeypatch):
 
     monkeypatch.setattr("calibrant.evaluation.evaluate", full)
     refused(call("evaluate", files / "plain.npz"), DATA, "8 TiB", "--batch-rows")
+
+
+@pytest.mark.parametrize("command", [("fit", "--calibrator", "temperature", "--output"), ("report", "--save")])
+def test_a_result_is_not_written_over_what_is_read(call, files, tmp_path, command):
+    source = tmp_path / "mine.npz"
+    source.write_bytes((files / "plain.npz").read_bytes())
+    name, *options = command
+    refused(call(name, "mine.npz", *options, "./mine.npz"), USAGE, "another file than the one that is read")
+    assert source.read_bytes() == (files / "plain.npz").read_bytes()
+
+
+def test_a_spec_that_is_no_spec(call, files):
+    refused(call("evaluate", files / "plain.npz", "--measures", "ece(bins={[]: 1})"), USAGE, "spec must read")
+
+
+def test_a_fault_of_our_own_is_no_failed_gate(capsys):
+    def fault():
+        raise ZeroDivisionError
+
+    assert exit_code(fault) == 70
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_a_nul_in_a_label_is_no_other_label(call, tmp_path):
+    (tmp_path / "nul.csv").write_text("probability:a,probability:b,labels\n0.5,0.5,a\x00\n0.5,0.5,b\n")
+    refused(call("evaluate", "nul.csv"), DATA, "NUL", "line 2")

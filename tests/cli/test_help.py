@@ -14,7 +14,7 @@ import pytest
 from calibrant.cli.app import app
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("report", "evaluate", "compare", "fit", "apply", "methods")
+COMMANDS = ("report", "evaluate", "compare", "fit", "apply", "methods", "explain")
 HEAVY = ("numpy", "scipy", "safetensors", "rich", "jinja2", "pyarrow")
 
 

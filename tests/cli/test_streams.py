@@ -20,7 +20,9 @@ ESCAPE = "\x1b"
 def start(folder, *arguments, **streams):
     command = [sys.executable, "-m", "calibrant", *map(str, arguments)]
     env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
-    return subprocess.Popen(command, cwd=folder, env=env, **streams)
+    # A shell may start background jobs with interruptions ignored, which children inherit.
+    heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    return subprocess.Popen(command, cwd=folder, env=env, preexec_fn=heed, **streams)
 
 
 def everything(terminal):
@@ -90,7 +92,7 @@ def test_an_interruption_leaves_no_file_and_no_traceback(tmp_path, files, reques
     first = os.read(ours, 1)  # a bar: the work has begun
     process.send_signal(request_to_stop)
     talk = first.decode() + everything(ours)
-    assert process.communicate()[0] == b""
+    assert process.communicate(timeout=60)[0] == b""
     assert process.returncode == 130
     assert "Traceback" not in talk
     assert list(tmp_path.iterdir()) == []

@@ -55,6 +55,8 @@ def test_order_of_rows(spec, name):
 
 @every_set
 def test_order_of_classes(spec, name):
+    if not registry.lookup("measure", registry.parse(spec)[0]).capabilities.equivariant:
+        pytest.skip("the classes are ordered")
     batch = make(name)
     if name == "ties":
         pytest.skip("ties for the top class go to the first column, so the order of classes matters there")

@@ -1,6 +1,7 @@
 """Map files: complete or not there, equal bit for bit, and never trusted."""
 
 import json
+import os
 import struct
 
 import numpy as np
@@ -118,3 +119,34 @@ def test_an_unwritable_place_leaves_nothing(tmp_path):
     with pytest.raises(DataError):
         calibrant.fit(batch, "temperature").save(tmp_path / "folder")
     assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_link_keeps_pointing_at_the_file(tmp_path):
+    real, link = tmp_path / "real", tmp_path / "link"
+    real.write_bytes(b"old")
+    link.symlink_to(real)
+    persistence.write_atomically(link, b"new")
+    assert link.is_symlink()
+    assert real.read_bytes() == b"new"
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(DataError, match=r"output must be a file .*no file"):
+        persistence.write_atomically(pipe, b"x")
+    assert pipe.is_fifo()
+
+
+def test_numbers_that_fit_no_type_are_one_sentence(tmp_path):
+    body = {"x": {"dtype": "F8_E4M3", "shape": [1], "data_offsets": [0, 1]}, "__metadata__": {"calibrant": "{}"}}
+    text = json.dumps(body).encode()
+    (tmp_path / "odd").write_bytes(struct.pack("<Q", len(text)) + text + b"a")
+    with pytest.raises(DataError, match="must be a map saved by calibrant"):
+        calibrant.load(tmp_path / "odd")
+    path = calibrant.fit(simulate(50, temperature=1.5), "temperature").save(tmp_path / "map")
+    header, arrays = persistence.read_record(path)
+    header["map"]["beta"] = 10**400
+    forged(path, header, arrays)
+    with pytest.raises(DataError, match="must hold a valid map"):
+        calibrant.load(path)

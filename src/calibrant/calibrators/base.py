@@ -48,6 +48,8 @@ class FitRecord:
         require(self.k >= 2 and self.rows >= 1, "record", "tell of two classes and one row at least")
         named = self.classes is None or (len(self.classes) == self.k and all(isinstance(c, str) for c in self.classes))
         require(named, "classes", f"name the {self.k} classes", self.classes)
+        keyed = self.row_keys is None or self.row_keys.ndim == 1
+        require(keyed, "row_keys", "be one column", None if self.row_keys is None else self.row_keys.shape)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -182,12 +184,13 @@ def load(path: str | os.PathLike[str]) -> CalibrationMap:
     try:
         entry = registry.lookup("calibrator", str(header["name"]))
         record = FitRecord(**_part(FitRecord, "record", header, arrays))
-        require(registry.parse(record.spec)[0] == entry.name, "spec", f"be one of {entry.name}", repr(record.spec))
+        learner = registry.create("calibrator", record.spec)
+        require(learner.entry.name == entry.name, "spec", f"be one of {entry.name}", repr(record.spec))
         factory = _map_type(entry)
         return factory(record=record, **_part(factory, "map", header, arrays))
     except UnknownMethod as error:
         raise DataError(f"map file {str(path)!r}: {error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DataError(sentence(f"map file {str(path)!r}", "hold a valid map", str(error))) from None
 
 

@@ -65,7 +65,8 @@ class HistogramMap(CalibrationMap):
         shapes = self.levels.ndim == 2 and self.edges.shape == (k, self.levels.shape[1] - 1) and len(self.levels) == k
         got = f"{self.edges.shape}, {self.levels.shape}"
         require(shapes, "edges and levels", f"have {k} rows and one level more than edges", got)
-        require(bool((self.edges[:, 1:] >= self.edges[:, :-1]).all()), "edges", "not fall")
+        rising = not np.isnan(self.edges).any() and bool((self.edges[:, 1:] >= self.edges[:, :-1]).all())
+        require(rising, "edges", "be numbers that do not fall")
         require(bool(((self.levels >= 0) & (self.levels <= 1)).all()), "levels", "lie in [0, 1]")
         check_zero(self.floor)
 

@@ -75,6 +75,8 @@ class IsotonicMap(CalibrationMap):
         require(shapes, "centres and levels", f"have shape ({offsets[-1]},)", got)
         finite = bool(np.isfinite(self.centres).all() and np.isfinite(self.levels).all())
         require(finite, "centres and levels", "be finite")
+        steps = np.delete(np.diff(self.centres), offsets[1:-1] - 1)  # but for those from class to class
+        require(bool((steps > 0).all()), "centres", "rise within each class")
         check_zero(self.floor)
 
     def transform(self, predictions: Predictions) -> tuple[Scores, Kind]:

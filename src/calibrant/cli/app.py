@@ -73,7 +73,7 @@ def report(
     from calibrant.cli import show
 
     page = output or (None if as_json else _PAGE)
-    parsing.check_places(page, save)
+    parsing.check_places(page, save, inputs=[file])
     with working() as work:
         made = reporting.report(
             sources.either(work, file, example, scores=scores, rows=rows, normalize=normalize),
@@ -177,7 +177,7 @@ def fit(
     from calibrant import calibrators
     from calibrant.cli import show
 
-    parsing.check_places(output)
+    parsing.check_places(output, inputs=[file])
     method = parsing.built("calibrator", calibrator, "--calibrator")
     with working() as work:
         predictions = sources.whole(work, file, scores=scores, rows=rows, normalize=normalize)
@@ -205,7 +205,7 @@ def apply(
     from calibrant import calibrators, io
     from calibrant.cli import show
 
-    parsing.check_places(output)
+    parsing.check_places(output, inputs=[file, map_file])
     with working() as work:
         learnt = calibrators.load(map_file)
         read = sources.opened(work, file, batch_rows, scores=scores, rows=rows, normalize=normalize)
@@ -227,3 +227,16 @@ def methods(name: options.Name = None, as_json: options.Json = False) -> None:
     found = catalogue.methods(name)
     shown = show.catalogue if name is None else show.entries
     streams.data(document.dumps(document.listed(found)) if as_json else shown(found))
+
+
+@app.command()
+def explain(name: options.Method, as_json: options.Json = False) -> None:
+    """Explain one method, and how other packages differ.
+
+    What is computed, its estimand, bias and cost; a spec with like= explains what that package computes.
+    """
+    from calibrant import explanation
+    from calibrant.cli import show
+
+    found = explanation.explain(name)
+    streams.data(document.dumps(document.explained(found)) if as_json else show.explanation(found))

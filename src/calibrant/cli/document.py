@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from calibrant.catalogue import Catalogue
     from calibrant.cli.parsing import Gate, Gates
     from calibrant.evaluation import Comparison, Evaluation
+    from calibrant.explanation import Explanation
     from calibrant.predictions import Predictions
 
 Document = dict[str, Any]
@@ -49,6 +50,11 @@ def applied(data: Document, learnt: CalibrationMap, path: Path) -> Document:
 def listed(catalogue: Catalogue) -> Document:
     """Return what ``methods`` lists."""
     return {"schema": "calibrant.methods/1", "methods": catalogue.to_dict()}
+
+
+def explained(explanation: Explanation) -> Document:
+    """Return what ``explain`` tells."""
+    return {"schema": "calibrant.explain/1", "methods": explanation.to_dict()}
 
 
 def shape(predictions: Predictions) -> Document:

@@ -1,12 +1,13 @@
 """Exit codes, and every failure as one line on stderr: ``calibrant: <sentence>``.
 
-0 done, 1 a requested gate failed, 2 usage, 3 data or file, 130 interrupted or terminated. What is not listed here is
-a fault of calibrant itself and keeps its traceback.
+0 done, 1 a requested gate failed, 2 usage, 3 data or file, 130 interrupted or terminated; 70 is a fault of calibrant
+itself, with its traceback.
 """
 
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ import typer
 from calibrant.cli.streams import one_line, talk
 from calibrant.errors import CalibrantError, UnknownMethod
 
-DONE, GATE, USAGE, DATA, INTERRUPTED = 0, 1, 2, 3, 130
+DONE, GATE, USAGE, DATA, FAULT, INTERRUPTED = 0, 1, 2, 3, 70, 130
 
 # Every error of the parser is one of these; the class has no public name in all supported versions of typer.
 _UsageError: Any = typer.BadParameter.__base__
@@ -57,6 +58,9 @@ def exit_code(run: Callable[[], Any]) -> int:
         return INTERRUPTED
     except SystemExit:  # the parser's answer to a reader of the help that has gone away
         return DONE
+    except Exception:
+        traceback.print_exc()
+        return FAULT
 
 
 def as_options(text: str) -> str:

@@ -137,4 +137,7 @@ ArchiveOutput = Annotated[
     Path,
     typer.Option("--output", metavar="NPZ", callback=_archive, help="Where the archive goes.", show_default=False),
 ]
+Method = Annotated[
+    str, typer.Argument(metavar="NAME", help="A name, or a spec such as \"ece(like='netcal')\".", show_default=False)
+]
 Name = Annotated[str | None, typer.Argument(metavar="NAME", help="All about one method.", show_default=False)]

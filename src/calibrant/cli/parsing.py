@@ -16,7 +16,7 @@ from calibrant.errors import CalibrantError, UnknownMethod, require
 
 if TYPE_CHECKING:
     from calibrant.calibrators import Calibrator
-    from calibrant.evaluation import Evaluation
+    from calibrant.evaluation import Evaluation, Method
     from calibrant.metrics import Metric
 
 _BRACKETS = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
@@ -57,27 +57,23 @@ def calibrators(texts: Sequence[str] | None) -> list[Calibrator] | None:
     return [built("calibrator", spec, option) for spec in listed(texts, option)] if texts else None
 
 
-def measures(texts: Sequence[str] | None) -> list[Metric]:
-    """Return the measures of ``--measures``: suites by name, and specs."""
+def measures(texts: Sequence[str] | None) -> list[Method]:
+    """Return the measures and tests of ``--measures``: names of suites as they are, and what the specs describe."""
     from calibrant.evaluation import SUITES
 
-    wanted: dict[str, Metric] = {}
-    for item in listed(texts or ["default"], "--measures"):
-        for spec in SUITES.get(item, (item,)):
-            metric = _measure(spec)
-            wanted.setdefault(metric.spec, metric)
-    return list(wanted.values())
+    items = listed(texts or ["default"], "--measures")
+    return [item if item in SUITES else _method(item) for item in items]
 
 
-def _measure(spec: str) -> Metric:
-    from calibrant.evaluation import SUITES
+def _method(spec: str) -> Method:
+    from calibrant.evaluation import SUITES, kind_of
 
     try:
-        metric: Metric = built("measure", spec, "--measures")
+        method: Method = built(kind_of(spec), spec, "--measures")
     except UnknownMethod as error:
         suites = f"; suites: {', '.join(SUITES)}" if str(error).startswith("unknown measure") else ""
         raise UnknownMethod(f"{error}{suites}") from None
-    return metric
+    return method
 
 
 @dataclass(frozen=True)
@@ -122,12 +118,9 @@ class Gates:
         upper = [Gate.of(text, above=True) for text in above or ()]
         return cls((*upper, *(Gate.of(text, above=False) for text in below or ())))
 
-    def measured_with(self, metrics: Sequence[Metric]) -> list[Metric]:
-        """Return the measures and, after them, those that only a gate asks for."""
-        wanted = {metric.spec: metric for metric in metrics}
-        for gate in self.gates:
-            wanted.setdefault(gate.metric.spec, gate.metric)
-        return list(wanted.values())
+    def measured_with(self, methods: Sequence[Method]) -> list[Method]:
+        """Return the methods and, after them, the measures that a gate asks for."""
+        return [*methods, *(gate.metric for gate in self.gates)]
 
     def judged(self, evaluation: Evaluation) -> list[tuple[Gate, float]]:
         """Return each gate with the value that it is about."""
@@ -141,15 +134,18 @@ class Gates:
             raise GateFailed(f"gate failed: {'; '.join(failed)}")
 
 
-def check_places(*paths: Path | None) -> None:
+def check_places(*paths: Path | None, inputs: Sequence[str | Path | None] = ()) -> None:
     """Refuse, before any work, a file that could not be written at the end; ``DataError``.
 
-    Two results in one file are an error of usage.
+    Two results in one file, or a result over one of the ``inputs``, are an error of usage.
     """
     named = [path for path in paths if path is not None]
-    if len(set(named)) < len(named):
+    if len({os.path.realpath(path) for path in named}) < len(named):
         raise typer.BadParameter("must be another file than that of --output", param_hint="'--save'")
+    read = {os.path.realpath(path) for path in inputs if path is not None}
     for path in named:
+        if os.path.realpath(path) in read:
+            raise typer.BadParameter(f"must be another file than the one that is read, got {str(path)!r}")
         folder, known = path.parent, path.is_dir()
         reason = "a folder" if known else "no such folder, or not writable"
         good = not known and folder.is_dir() and os.access(folder, os.W_OK)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from calibrant.cli.parsing import Gates
     from calibrant.estimate import Estimate
     from calibrant.evaluation import Comparison, Evaluation, MethodResult
-    from calibrant.registry import Capabilities, Entry
+    from calibrant.explanation import Explanation
+    from calibrant.registry import Entry
     from calibrant.reporting import Report
 
 _KINDS = {"probability": "probabilities", "logit": "logits"}
@@ -91,6 +92,14 @@ def entries(found: Catalogue) -> str:
     return rendered(part for entry in found for part in _entry(entry))
 
 
+def explanation(found: Explanation) -> str:
+    """Show the sections of an explanation, titles set off."""
+    parts: list[Part] = []
+    for title, lines in found.sections():
+        parts += [_plain(title, "bold"), *(Text(f"  {line}") for line in lines), ""]
+    return rendered(parts[:-1])
+
+
 # ---- lines ---------------------------------------------------------------------------------------------------
 def _plain(text: str, style: str = "") -> Part:
     return Text(one_line(text), style=style)
@@ -138,6 +147,22 @@ def _measures(evaluation: Evaluation, after: Evaluation | None = None) -> Iterab
         table.add_row(*cells, *([] if after is None else [_number(after.measures[index].value)]))
     yield table
     yield from _notes(evaluation.measures)
+    yield from _tests(evaluation, after)
+    for spec, reason in evaluation.skipped.items():
+        yield _plain(f"{spec} left out: {reason}", "dim")
+
+
+def _tests(evaluation: Evaluation, after: Evaluation | None) -> Iterable[Part]:
+    """Yield the table of tests, if there are any."""
+    if not evaluation.tests:
+        return
+    table = _table("test", "p-value", *(() if after is None else ("repaired",)))
+    for index, result in enumerate(evaluation.tests):
+        later = [] if after is None else [_p_value(after.tests[index].p_value)]
+        table.add_row(result.spec, _p_value(result.p_value), *later)
+    yield table
+    for result in evaluation.tests:
+        yield _plain(f"{result.spec}: tests that {result.null}", "dim")
 
 
 def _methods(comparison: Comparison) -> Iterable[Part]:
@@ -158,16 +183,13 @@ def _entry(one: Entry) -> Iterable[Part]:
     """Yield all about one method: its documentation, options with defaults and abilities."""
     yield Group(_plain(f"{one.name} ({one.kind})", "bold"), "", Text(one.doc), "")
     options = ", ".join(f"{name}={value!r}" for name, value in one.options.items())
-    facts = {"options": options or "none", **(_abilities(one.capabilities) if one.kind == "calibrator" else {})}
+    facts = {"options": options or "none", **(one.capabilities.words() if one.kind == "calibrator" else {})}
     facts["source"] = one.reference
     yield from (_plain(f"{what}: {fact}") for what, fact in facts.items() if fact)
 
 
-def _abilities(capabilities: Capabilities) -> dict[str, str]:
-    """Return what a calibrator declares: all that holds in one list, then each figure."""
-    able = {name.replace("_", " "): value for name, value in vars(capabilities).items()}
-    facts = {"abilities": ", ".join(name for name, value in able.items() if value is True)}
-    return {**facts, **{name: value for name, value in able.items() if isinstance(value, str)}}
+def _p_value(value: float) -> str:
+    return "< 0.0001" if value < 1e-4 else _number(value)
 
 
 def _number(value: float | None) -> str:

@@ -21,7 +21,7 @@ from calibrant.calibrators import Calibrator, calibrator
 from calibrant.errors import is_whole, require
 from calibrant.estimate import strict
 from calibrant.evaluation.cross_fit import Plan, Trial, cross_fit
-from calibrant.evaluation.measuring import check_rows
+from calibrant.evaluation.gathering import check_rows
 from calibrant.evaluation.recommend import IDENTITY, Units, paired_gain, recommend
 from calibrant.predictions import Predictions
 

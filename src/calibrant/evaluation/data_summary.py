@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from calibrant.errors import require
+from calibrant.estimate import strict
 from calibrant.predictions import Predictions
 from calibrant.scoring.base import label_column
 from calibrant.statistics import Moments
@@ -22,9 +23,8 @@ class DataSummary:
     labels: Literal["hard", "soft"]
     weighted: bool
     features: int
-    mass: float
-    mean_confidence: float
-    accuracy: float
+    confidence: Moments
+    correct: Moments
 
     @classmethod
     def of(cls, batch: Predictions) -> DataSummary:
@@ -40,9 +40,8 @@ class DataSummary:
             labels="soft" if batch.soft else "hard",
             weighted=batch.weights is not None,
             features=0 if batch.features is None else int(batch.features.shape[1]),
-            mass=said.weight,
-            mean_confidence=said.mean,
-            accuracy=right.mean,
+            confidence=said,
+            correct=right,
         )
 
     def merge(self, other: DataSummary) -> DataSummary:
@@ -51,17 +50,31 @@ class DataSummary:
         require(self.classes == other.classes, "all batches", "have the same class names", "others")
         require(self.kind == other.kind, "all batches", f"hold {self.kind} scores", other.kind)
         require(self.labels == other.labels, "all batches", f"have {self.labels} labels", other.labels)
-        mass = self.mass + other.mass
-        share = other.mass / mass
         return replace(
             self,
             n=self.n + other.n,
             weighted=self.weighted or other.weighted,
-            mass=mass,
-            mean_confidence=(1 - share) * self.mean_confidence + share * other.mean_confidence,
-            accuracy=(1 - share) * self.accuracy + share * other.accuracy,
+            confidence=self.confidence.merge(other.confidence),
+            correct=self.correct.merge(other.correct),
         )
+
+    @property
+    def mass(self) -> float:
+        """Total weight."""
+        return self.confidence.weight
+
+    @property
+    def mean_confidence(self) -> float:
+        """Weighted mean of the confidence; NaN without weight."""
+        return self.confidence.mean
+
+    @property
+    def accuracy(self) -> float:
+        """Weighted share of rows whose label is the top class; NaN without weight."""
+        return self.correct.mean
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON record."""
-        return {**vars(self), "classes": None if self.classes is None else list(self.classes)}
+        told = {name: getattr(self, name) for name in ("n", "k", "kind", "labels", "weighted", "features")}
+        means = {name: getattr(self, name) for name in ("mass", "mean_confidence", "accuracy")}
+        return strict({**told, "classes": None if self.classes is None else list(self.classes), **means})

@@ -25,12 +25,14 @@ Interval = tuple[float, float]
 _FEWEST_OUTCOMES = 5.0
 _MOST_SPARSE_SHARE = 0.25
 _LARGEST_FACTOR = 16.0
+_ROUNDING = 1e-12  # of sums in another order: replicates that differ by no more do not vary
 
 
 def basic(value: float, replicates: Floats, level: float) -> Interval | None:
     """Return the basic bootstrap interval, or None where it is not finite or the replicates do not vary."""
     low, high = quantiles(replicates, level)
-    if not (np.isfinite(value) and np.isfinite(replicates).all()) or low == high:
+    flat = high - low <= _ROUNDING * abs(high)
+    if not (np.isfinite(value) and np.isfinite(replicates).all()) or flat:
         return None
     return 2 * value - high, 2 * value - low
 

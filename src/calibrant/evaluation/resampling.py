@@ -20,6 +20,8 @@ from calibrant.predictions import Predictions
 Sums = dict[Hashable, Any]
 FEWEST_ROWS = 10  # fewer tell nothing by resampling or splitting
 _NULL_STREAM = 0x6E756C6C  # keeps redrawn labels apart from bootstrap weights
+_AT_ONCE = 2 * kernels.LANES  # replicates
+_ROWS_AT_ONCE = 1 << 16  # whose weights in these replicates take 8 MB
 _LABELS_AT_ONCE = 1 << 22  # drawn in one walk over the scores: 16 MB, and 32 MB of uniforms
 
 
@@ -37,10 +39,30 @@ def bootstrap(
     metrics: Mapping[Hashable, Metric], predictions: Predictions, *, replicates: int, seed: int
 ) -> Iterator[Sums]:
     """Yield the sums of each Poisson bootstrap replicate of one batch."""
-    weights = predictions.row_weights
-    for replicate in range(replicates):
-        drawn = kernels.poisson_weights(predictions.row_keys, seed, replicate) * weights
-        yield gather(metrics, predictions.reweighted(drawn))
+    pieces = [predictions.take(rows) for rows in _row_blocks(len(predictions))]
+    for first in range(0, replicates, _AT_ONCE):
+        wanted = range(first, min(first + _AT_ONCE, replicates))
+        drawn: list[Sums | None] = [None] * len(wanted)
+        for piece in pieces:
+            for r, sums in enumerate(_reweighted(metrics, piece, wanted, seed)):
+                drawn[r] = merge(drawn[r], sums)
+        yield from (sums for sums in drawn if sums is not None)
+
+
+def _reweighted(
+    metrics: Mapping[Hashable, Metric], predictions: Predictions, replicates: range, seed: int
+) -> Iterator[Sums]:
+    """Yield the sums of several replicates of one batch, which the measures gather together."""
+    own, weights = predictions.row_weights, np.empty((len(predictions), len(replicates)))
+    for column, replicate in enumerate(replicates):
+        weights[:, column] = kernels.poisson_weights(predictions.row_keys, seed, replicate) * own
+    gathered = {key: metric.reweighted_sums(predictions, weights) for key, metric in metrics.items()}
+    for column in range(len(replicates)):
+        yield {key: several[column] for key, several in gathered.items()}
+
+
+def _row_blocks(n: int) -> list[slice]:
+    return [slice(start, min(start + _ROWS_AT_ONCE, n)) for start in range(0, n, _ROWS_AT_ONCE)]
 
 
 def null(metrics: Mapping[Hashable, Metric], predictions: Predictions, *, replicates: int, seed: int) -> Iterator[Sums]:

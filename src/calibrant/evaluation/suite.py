@@ -1,30 +1,76 @@
-"""Named lists of measures."""
+"""Named lists of measures and tests."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
+from calibrant import registry
 from calibrant.errors import UnknownMethod
 from calibrant.metrics import Metric, measure
+from calibrant.metrics.tests import CalibrationTest, test
 
-SUITES: dict[str, tuple[str, ...]] = {
-    "default": ("accuracy", "log_loss", "brier", "ece", "mce", "rmsce", "squared_ce", "sce", "ace", "tace"),
-    "quick": ("accuracy", "log_loss", "brier", "ece", "mce", "rmsce", "sce"),
-}
+Method = str | Metric | CalibrationTest
 
-
-def suite(measures: str | Sequence[str | Metric]) -> tuple[Metric, ...]:
-    """Return the measures of a suite's name, of one spec string, or of a list of specs and objects."""
-    if isinstance(measures, str):
-        named = SUITES.get(measures)
-        if named is None:
-            return (_one(measures),)
-        measures = named
-    return tuple(measure(m) for m in measures)
+_QUICK = ("accuracy", "log_loss", "brier", "ece", "mce", "rmsce", "sce")
+_DEFAULT = (
+    *_QUICK,
+    *("squared_ce", "ace", "tace", "ece_sweep", "tl_ece", "smece", "ks", "kuiper"),
+    *("corp_miscalibration", "corp_miscalibration(rule='log')", "murphy_reliability", "spiegelhalter"),
+)
+# What one pass gives; with orders and decompositions; and, where None, everything that is registered.
+SUITES: dict[str, tuple[str, ...] | None] = {"quick": _QUICK, "default": _DEFAULT, "full": None}
 
 
-def _one(spec: str) -> Metric:
-    try:
-        return measure(spec)
-    except UnknownMethod as error:
-        raise UnknownMethod(f"{error}; suites: {', '.join(SUITES)}") from None
+@dataclass(frozen=True)
+class Suite:
+    """Measures and tests; ``optional`` are the specs of a named suite, left out where they do not suit the data."""
+
+    measures: tuple[Metric, ...]
+    tests: tuple[CalibrationTest, ...]
+    optional: frozenset[str]
+
+
+def suite(methods: Method | Sequence[Method]) -> Suite:
+    """Return the suite of names of suites, spec strings and objects, each method once."""
+    wanted: dict[str, Metric | CalibrationTest] = {}
+    asked = set()
+    for item in [methods] if isinstance(methods, (str, Metric, CalibrationTest)) else methods:
+        for found in _of(item):
+            wanted.setdefault(found.spec, found)
+            if item not in SUITES:
+                asked.add(found.spec)
+    return Suite(
+        tuple(m for m in wanted.values() if isinstance(m, Metric)),
+        tuple(m for m in wanted.values() if isinstance(m, CalibrationTest)),
+        frozenset(wanted) - asked,
+    )
+
+
+def kind_of(spec: str) -> str:
+    """Return whether the spec names a ``"test"`` or a ``"measure"``."""
+    name, _ = registry.parse(spec)
+    return "test" if name in {entry.name for entry in registry.entries("test")} else "measure"
+
+
+def _of(item: Method) -> Iterator[Metric | CalibrationTest]:
+    if not isinstance(item, str):
+        yield item
+    elif item in SUITES:
+        listed = SUITES[item]
+        yield from (_built(spec) for spec in (_everything() if listed is None else listed))
+    else:
+        try:
+            yield _built(item)
+        except UnknownMethod as error:
+            raise UnknownMethod(f"{error}; suites: {', '.join(SUITES)}") from None
+
+
+def _built(spec: str) -> Metric | CalibrationTest:
+    return test(spec) if kind_of(spec) == "test" else measure(spec)
+
+
+def _everything() -> tuple[str, ...]:
+    """Return the default suite and whatever else is registered."""
+    others = [entry.name for kind in ("measure", "test") for entry in registry.entries(kind)]
+    return (*_DEFAULT, *(name for name in others if name not in _DEFAULT))

@@ -138,6 +138,10 @@ class TextBlock:
             raise self._bad_cell(cells.index(""), places[0])
         if holds == "keys" and field.name in self.whole:
             return np.array(list(map(int, cells)), dtype=np.int64)
+        if "\0" in "".join(cells):  # an array of text would drop it at the end of a cell
+            i = next(i for i, cell in enumerate(cells) if "\0" in cell)
+            where = f"in line {self.table.line_of(self.positions[i])}"
+            raise unreadable(self.table.path, "be text without NUL characters", repr(cells[i]), where=where)
         return np.array(cells, dtype=np.str_)
 
     def _numbers(self, places: list[int]) -> Array:

@@ -7,20 +7,24 @@ from calibrant.kernels.affine import AffineSums, affine_pass
 from calibrant.kernels.class_bins import ClassBins, bin_classes, label_bins
 from calibrant.kernels.logistic import LogisticSums, logistic_apply, logistic_pass
 from calibrant.kernels.random import draw_labels, poisson_weights, uniforms
+from calibrant.kernels.replicates import LANES, ReplicateBins, bin_replicates
 from calibrant.kernels.rows import RowScan, entropy, scan_rows
 from calibrant.kernels.softmax import affine_softmax, log_probabilities, log_softmax, softmax
 from calibrant.kernels.temperature import temperature_pass
 from calibrant.kernels.values import ValueBins, bin_values
 
 __all__ = [
+    "LANES",
     "AffineSums",
     "ClassBins",
     "LogisticSums",
+    "ReplicateBins",
     "RowScan",
     "ValueBins",
     "affine_pass",
     "affine_softmax",
     "bin_classes",
+    "bin_replicates",
     "bin_values",
     "draw_labels",
     "entropy",

@@ -45,6 +45,18 @@ def bin_classes(
     threads: int,
     planes: _Floats,
 ) -> None: ...
+def bin_replicates(
+    scores: _Scores,
+    log_normalizer: _Floats | None,
+    weights: _Floats,
+    labels: _Ints,
+    hits: _Floats | None,
+    edges: _Floats,
+    rates: _Floats,
+    right: bool,
+    threads: int,
+    planes: _Floats,
+) -> None: ...
 def label_bins(
     scores: _Scores,
     log_normalizer: _Floats | None,

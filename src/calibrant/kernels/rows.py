@@ -13,7 +13,7 @@ import numpy as np
 from calibrant.kernels import _native
 from calibrant.kernels._arrays import Floats, Ints, Scores, SmallInts
 from calibrant.kernels._threads import thread_count
-from calibrant.kernels.class_bins import ClassBins, complete, equal_rates
+from calibrant.kernels.class_bins import ClassBins, complete, equal_rates, refine
 
 _FAULTS = ("", "nan", "infinite", "negative", "empty")
 
@@ -77,6 +77,8 @@ def scan_rows(
     )  # fmt: skip
     fault = (_FAULTS[kind], row, column) if kind else None
     bins = None if planes is None or fault else complete(planes, weights, n, class_totals)
+    if bins is not None and edges is not None and logits:
+        refine(bins, scores, total, weights, float(edges[0, 1]))
     return RowScan(
         top, confidence, total, squares, lowest, class_totals, p_label, log_p_label, rank, bins, label_bins, fault
     )

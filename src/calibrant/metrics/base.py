@@ -10,6 +10,9 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from calibrant.errors import require
 from calibrant.estimate import Estimate
 from calibrant.predictions import Predictions, as_predictions
@@ -24,7 +27,7 @@ class Metric(ABC):
 
     What the contract tests verify: ``bounds`` of the value; ``perfect``, the value where every row is certain and
     right (None: it depends); ``repeats``, whether an integer weight is a repetition of its row. A value may be NaN only
-    with a note that says why.
+    with a note that says why. ``costly`` measures are not computed on redrawn labels and have no null level.
     """
 
     name: str
@@ -33,6 +36,7 @@ class Metric(ABC):
     bounds: tuple[float, float] = (0.0, 1.0)
     perfect: float | None = 0.0
     repeats: bool = True
+    costly: bool = False
 
     @property
     @abstractmethod
@@ -65,6 +69,10 @@ class Metric(ABC):
         """Return the measure with its bins fixed at those of ``sums``; itself where nothing depends on the data."""
         del sums
         return self
+
+    def reweighted_sums(self, predictions: Predictions, weights: NDArray[np.float64]) -> list[Any]:
+        """Return the statistic of the batch under each of R weightings of its rows (n, R), which replace its own."""
+        return [self.sums(predictions.reweighted(np.ascontiguousarray(w))) for w in weights.T]
 
     def relabelled_sums(self, sums: Any, predictions: Predictions) -> Any:
         """Return the sums of the same rows with other labels, given the sums that are already known."""

@@ -33,7 +33,7 @@ from calibrant.predictions import Predictions
 from calibrant.statistics import BinSums
 
 Floats = NDArray[np.float64]
-_BINNINGS = {"width": "equal_width", "mass": "equal_mass"}
+_BINNINGS = {"width": "equal_width", "mass": "equal_mass", "sweep": "monotone_sweep"}
 _NORM_WORDS = {1: "mean absolute", 2: "root mean square", np.inf: "largest absolute"}
 
 
@@ -43,12 +43,14 @@ class CalibrationError(Metric):
 
     Parameters
     ----------
-    notion : ``"confidence"`` or ``"class_wise"``.
-    binning : ``"width"`` (equal width on [0, 1]) or ``"mass"`` (equal weight, ties together).
-    bins : number of bins (default 15, as Guo et al.).
+    notion : ``"confidence"``, ``"class_wise"``, ``"top_label"``, ``"group"`` or another registered notion.
+    binning : ``"width"`` (equal width on [0, 1]), ``"mass"`` (equal weight, ties together) or ``"sweep"`` (as many of
+        equal weight as keep the rates monotone).
+    bins : number of bins (default 15, as Guo et al.), or the most that a sweep may find.
     right : equal-width bins are closed on the right (default) or on the left.
     norm : 1, 2 or ``inf``.
-    aggregate : over the columns of a class-wise notion: ``"mean"``, ``"sum"`` or ``"max"``.
+    aggregate : over the columns of a notion that has several: ``"mean"`` (of classes plain, of groups and predicted
+        classes weighed by their rows), ``"sum"`` or ``"max"``.
     shares : ``"mass"`` weighs bins by their rows, ``"equal"`` equally.
     threshold : scores under it are left out (equal mass only).
     debiased : subtract the estimated noise from squared gaps (norm 2 only); the value may be negative.
@@ -56,7 +58,7 @@ class CalibrationError(Metric):
     """
 
     notion: str = "confidence"
-    binning: Literal["width", "mass"] = "width"
+    binning: Literal["width", "mass", "sweep"] = "width"
     bins: int = 15
     right: bool = True
     norm: float = 1
@@ -71,7 +73,7 @@ class CalibrationError(Metric):
     def __post_init__(self) -> None:
         for name in ("right", "debiased", "root"):
             require(isinstance(getattr(self, name), bool), name, "be True or False", repr(getattr(self, name)))
-        require(self.binning in _BINNINGS, "binning", "be 'width' or 'mass'", repr(self.binning))
+        require(self.binning in _BINNINGS, "binning", "be 'width', 'mass' or 'sweep'", repr(self.binning))
         require(self.norm in _NORM_WORDS, "norm", "be 1, 2 or inf", self.norm)
         require(
             self.aggregate in ("mean", "sum", "max"),
@@ -90,7 +92,7 @@ class CalibrationError(Metric):
         require(
             self.threshold == 0 or self.binning == "mass",
             "threshold",
-            "be 0 for equal-width bins",
+            "be 0 unless bins have equal mass",
             self.threshold,
         )
         _ = self._notion, self._binning  # the options must build
@@ -99,6 +101,10 @@ class CalibrationError(Metric):
     def _notion(self) -> Notion:
         notion: Notion = registry.create("notion", self.notion)
         return notion
+
+    @property
+    def _several(self) -> bool:
+        return self._notion.columns(2) > 1
 
     @cached_property
     def _binning(self) -> Binning:
@@ -117,8 +123,8 @@ class CalibrationError(Metric):
 
     @property
     def bootstraps(self) -> bool:  # type: ignore[override]
-        """Maxima are not regular: the bootstrap gives them no valid interval."""
-        return self.norm != np.inf and self.aggregate != "max"
+        """Maxima are not regular, nor are bins that the labels choose: the bootstrap gives them no valid interval."""
+        return self.norm != np.inf and self.aggregate != "max" and self.binning != "sweep"
 
     @property
     def bounds(self) -> tuple[float, float]:  # type: ignore[override]
@@ -146,8 +152,8 @@ class CalibrationError(Metric):
         """The same functional of the population, with these bins."""
         squared = self.norm == 2 and not self.root
         norm = "mean squared" if squared else _NORM_WORDS[self.norm]
-        classes = f", {self.aggregate} over classes" if self.notion == "class_wise" else ""
-        return f"{norm} {self.notion.replace('_', '-')} gap of the population in {self._binning.words()}{classes}"
+        over = f", {self.aggregate} over {self._notion.over}" if self._several else ""
+        return f"{norm} {self.notion.replace('_', '-')} gap of the population in {self._binning.words()}{over}"
 
     @property
     def gathering(self) -> Hashable:
@@ -164,13 +170,24 @@ class CalibrationError(Metric):
 
     def pinned(self, sums: Any) -> CalibrationError:
         """Return the same measure on the bins found in ``sums``."""
-        if self.binning == "width":
+        if self.binning != "mass":
             return self
         fixed = FixedBins(edges=self._binning.finish(sums).edges, right=True)
         return replace(self, bins_in_use=fixed)
 
-    def relabelled_sums(self, sums: BinSums, predictions: Predictions) -> BinSums:
-        """Return the sums with the outcomes of other labels: no pass over the scores."""
+    def reweighted_sums(self, predictions: Predictions, weights: Floats) -> list[Any]:
+        """Return the sums under each weighting of the rows (n, R), in one pass where bins and notion allow it."""
+        edges = self._binning.known_edges
+        if edges is not None:
+            found = self._notion.bin_many(predictions, edges, weights, right=self._binning.right)
+            if found is not None:
+                return list(found)
+        return super().reweighted_sums(predictions, weights)
+
+    def relabelled_sums(self, sums: Any, predictions: Predictions) -> Any:
+        """Return the sums of the rows with other labels: no pass over the scores where bins do not depend on them."""
+        if not isinstance(sums, BinSums):
+            return self.sums(predictions)
         return sums.with_outcomes(self._notion.outcomes(predictions, sums.edges, right=self._binning.right))
 
     def value(self, sums: Any) -> float:
@@ -186,21 +203,22 @@ class CalibrationError(Metric):
         note = f"bins found on a grid: within {bound:.2g} of exact equal-mass bins, summed over columns"
         return Estimate(
             name=self.name,
-            value=float(self._aggregated(columns)),
+            value=float(self._aggregated(columns, final)),
             n=final.n,
             spec=self.spec,
             estimand=self.estimand,
-            per_class=columns if self._notion.columns(2) > 1 else None,
+            per_class=columns if self._several else None,
+            details=self._notion.details(final, columns),
             notes=(note,) if bound else (),
         )
 
     def value_at(self, gaps: Floats, sums: BinSums) -> Floats:
         """Return the estimate (...,) for gaps (..., C, B) in place of those of the sums, less noise if debiased."""
-        return self._aggregated(self._columns(gaps, sums, debiased=self.debiased))
+        return self._aggregated(self._columns(gaps, sums, debiased=self.debiased), sums)
 
     def true_value_at(self, gaps: Floats, sums: BinSums) -> Floats:
         """Return the value (...,) that the estimate aims at if ``gaps`` (..., C, B) are the true ones."""
-        return self._aggregated(self._columns(gaps, sums, debiased=False))
+        return self._aggregated(self._columns(gaps, sums, debiased=False), sums)
 
     def _columns(self, gaps: Floats, sums: BinSums, *, debiased: bool) -> Floats:
         """Return the error of each column (..., C)."""
@@ -219,7 +237,9 @@ class CalibrationError(Metric):
         shares: Floats = np.divide(parts, total, out=np.zeros_like(parts), where=total > 0)
         return shares
 
-    def _aggregated(self, columns: Floats) -> Floats:
+    def _aggregated(self, columns: Floats, sums: BinSums) -> Floats:
+        if self.aggregate == "mean":
+            return self._notion.mean(columns, sums.weight.sum(-1))
         return np.asarray(AGGREGATES[self.aggregate](columns, axis=-1))
 
 

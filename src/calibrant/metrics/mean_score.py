@@ -1,16 +1,18 @@
-"""Means of per-row scores: log loss, Brier score and accuracy."""
+"""Means of per-row scores: log loss, Brier, spherical and ranked probability score, and accuracy."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
 
+from calibrant.errors import require
 from calibrant.estimate import Estimate
 from calibrant.metrics.base import Metric
 from calibrant.predictions import Predictions
 from calibrant.registry import register, spec_of
-from calibrant.scoring import BrierScore, LogLoss, RowScore, ZeroOne
+from calibrant.scoring import BrierScore, LogLoss, RankedProbabilityScore, RowScore, SphericalScore, ZeroOne
 from calibrant.statistics import Moments
+from calibrant.validation import ROW_SUM_TOLERANCE
 
 
 class MeanScore(Metric):
@@ -58,7 +60,7 @@ class MeanLogLoss(MeanScore):
 
     name = "log_loss"
     spoken = "log loss"
-    bounds = (0.0, float("inf"))
+    bounds = (-ROW_SUM_TOLERANCE, float("inf"))  # rows are used as given, and may sum to a little more than 1
     score = LogLoss()
 
 
@@ -74,6 +76,48 @@ class MeanBrier(MeanScore):
     spoken = "Brier score"
     bounds = (0.0, 2.0)
     score = BrierScore()
+
+
+@register("measure", "spherical", reference="gneiting2007")
+@dataclass(frozen=True, kw_only=True)
+class MeanSpherical(MeanScore):
+    """Spherical score as a loss: mean of 1 - p_y / ||p||, in [0, 1]; smaller is better.
+
+    Strictly proper and bounded. Elsewhere the score is often p_y / ||p||, larger is better, or minus it. One pass; an
+    unbiased estimate of its expectation.
+    """
+
+    name = "spherical"
+    spoken = "spherical loss"
+    score = SphericalScore()
+
+
+@register("measure", "ranked_probability", reference="epstein1969", equivariant=False)
+@dataclass(frozen=True, kw_only=True)
+class MeanRankedProbability(MeanScore):
+    """Ranked probability score for ordered classes: mean squared gap of cumulative probabilities, in [0, 1].
+
+    Classes are ordered as the columns are. Strictly proper. By default the sum over the k - 1 cut points is divided by
+    their number; ``normalized=False`` gives the sum, in [0, k - 1]. For k = 2 it is half of `brier`. Unbiased; a read
+    of the scores of its own, O(n k).
+    """
+
+    normalized: bool = True
+    name = "ranked_probability"
+    spoken = "ranked probability score"
+
+    def __post_init__(self) -> None:
+        require(isinstance(self.normalized, bool), "normalized", "be True or False", repr(self.normalized))
+
+    @property
+    def bounds(self) -> tuple[float, float]:  # type: ignore[override]
+        """A sum over cut points grows with the classes."""
+        return (0.0, 1.0 if self.normalized else float("inf"))
+
+    @property
+    def score(self) -> RowScore:  # type: ignore[override]
+        """The score of a row."""
+        return RankedProbabilityScore(self.normalized)
 
 
 @register("measure", "accuracy")

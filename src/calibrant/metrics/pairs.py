@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,13 @@ class Pairs(Statistic):
         """Pairs are kept."""
         return "collecting"
 
+    def relabelled(self, predictions: Predictions) -> Pairs:
+        """Return the pairs of the same batch with other labels; one column is not sorted again."""
+        if self.column is None:
+            return Pairs.of(self.notion, predictions)
+        ((_, outcomes),) = self.notion.pairs(predictions)
+        return replace(self, column=self.column.relabelled(outcomes, predictions.weights))
+
     def merge(self, other: Pairs) -> Pairs:
         """Return the pairs of both sets of rows."""
         column = None
@@ -60,14 +67,13 @@ class Pairs(Statistic):
         return Pairs(notion=self.notion, column=column, batches=batches, rows=self.rows + other.rows)
 
     def columns(self) -> Iterator[Column]:
-        """Yield the sorted columns."""
+        """Yield the sorted columns; one may be without rows."""
         if self.column is not None:
             yield self.column
             return
-        weights = np.concatenate([batch.row_weights for batch in self.batches])
-        for parts in zip(*(self.notion.pairs(batch) for batch in self.batches), strict=True):
-            scores, outcomes = (np.concatenate(part) for part in zip(*parts, strict=True))
-            yield Column.of(scores, outcomes, weights)
+        for scores, outcomes, weights in self.notion.columns_of(self.batches):
+            there = ~np.isnan(scores)  # a row that is not in the column has no score
+            yield Column.of(scores[there], outcomes[there], weights[there])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,11 +108,21 @@ class PairsMeasure(Metric):
         del column
         return {}
 
+    def notes(self, column: Column) -> tuple[str, ...]:
+        """Return the sentences that qualify the value of one column."""
+        del column
+        return ()
+
     @property
     def name(self) -> str:  # type: ignore[override]
         """The registered name."""
         entry: registry.Entry = self.entry  # type: ignore[attr-defined]
         return entry.name
+
+    @property
+    def bounds(self) -> tuple[float, float]:  # type: ignore[override]
+        """Between 0 and 1, but for a sum over columns."""
+        return 0.0, np.inf if self.aggregate == "sum" else 1.0
 
     @property
     def spec(self) -> str:
@@ -122,23 +138,45 @@ class PairsMeasure(Metric):
         """Return the pairs of one batch."""
         return Pairs.of(self._notion, predictions)
 
+    def relabelled_sums(self, sums: Pairs, predictions: Predictions) -> Pairs:
+        """Return the pairs of the same rows with other labels, without sorting them again where that can be."""
+        return sums.relabelled(predictions)
+
     def value(self, sums: Pairs) -> float:
         """Return the value of all rows."""
-        return float(AGGREGATES[self.aggregate](self._values(sums)))
+        return self._measured(sums).value
 
     def estimate(self, sums: Pairs) -> Estimate:
         """Return the value with that of each class, or with the details of the only column."""
-        values = self._values(sums)
-        only = sums.column
+        measured, only = self._measured(sums), sums.column
         return Estimate(
             name=self.name,
-            value=float(AGGREGATES[self.aggregate](values)),
+            value=measured.value,
             n=sums.rows,
             spec=self.spec,
             estimand=self.estimand,
-            per_class=values if only is None else None,
+            per_class=measured.columns if only is None else None,
             details={} if only is None else self.details(only),
+            notes=measured.notes,
         )
 
-    def _values(self, sums: Pairs) -> Floats:
-        return np.array([self.of_column(column) for column in sums.columns()])
+    def _measured(self, sums: Pairs) -> _Measured:
+        values, masses, notes = [], [], {}
+        for column in sums.columns():  # one at a time: they can be many
+            values.append(self.of_column(column) if column.rows else 0.0)
+            masses.append(column.mass)
+            notes.update(dict.fromkeys(self.notes(column) if column.rows else ()))
+        columns = np.array(values)
+        if self.aggregate == "mean":
+            value = self._notion.mean(columns, np.array(masses))
+        else:
+            value = AGGREGATES[self.aggregate](columns)
+        return _Measured(float(value), columns, tuple(notes))
+
+
+class _Measured(NamedTuple):
+    """The value, that of each column (C,), 0 for one without rows, and what qualifies them."""
+
+    value: float
+    columns: Floats
+    notes: tuple[str, ...]

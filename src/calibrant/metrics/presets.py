@@ -60,6 +60,17 @@ _preset(
     binning="mass",
 )
 _preset(
+    "ece_sweep",
+    """Monotone-sweep calibration error: ECE with as many equal-mass bins as keep the accuracies of the bins in order.
+
+    Less biased than 15 fixed bins at real miscalibration; at a calibrated model it is still biased upwards: see the
+    null level. Up to 1,000 bins.
+    """,
+    "roelofs2022",
+    binning="sweep",
+    bins=1000,
+)
+_preset(
     "sce",
     """Static (class-wise) calibration error: mean over classes of the equal-width ECE of each class probability.
 
@@ -88,4 +99,48 @@ _preset(
     notion="class_wise",
     binning="mass",
     threshold=0.01,
+)
+_preset(
+    "tl_ece",
+    """Top-label calibration error: the `ece` within each predicted class, averaged over rows.
+
+    TL-ECE of Gupta and Ramdas (2022): every predicted class has 15 equal-width bins of its own and counts by its rows;
+    ``per_class`` tells them apart and ``details`` name the worst. Never less than `ece`. The word clashes: most
+    packages say "top-label" for plain confidence, which is `ece` here; uncertainty-calibration's top-label error is
+    the root of `squared_ce`. Biased upwards by about the square root of k times the bias of `ece`; cost O(n).
+    """,
+    "gupta2022",
+    notion="top_label",
+)
+_preset(
+    "group_ece",
+    """Group-wise calibration error: the `ece` within each given group, averaged over rows.
+
+    Every group of ``groups=`` has 15 equal-width bins of its own and counts by its rows; ``per_class`` holds the value
+    of each group in the order of ``details["columns"]``. ``details["worst"]`` is chosen after looking: judge it by
+    ``aggregate="max"``, whose null band is that of the largest of all groups. Small groups are biased upwards more.
+    Also called sub-group or multi-group calibration error, which elsewhere may mean the plain mean over groups.
+    """,
+    "hebertjohnson2018",
+    notion="group",
+)
+_preset(
+    "predicted_group_ece",
+    """Group-wise top-label calibration error: the `ece` within each predicted class of each given group, over rows.
+
+    The finest partition here: `tl_ece` held in every group. Few rows in each part bias it upwards: compare it with
+    the null level. ``details["columns"]`` holds the pairs (group, class) of ``per_class``.
+    """,
+    "gupta2022",
+    notion="predicted_group",
+)
+_preset(
+    "within_top_ece",
+    """Within-top-2 calibration error: the `ece` of the two largest probabilities together.
+
+    Their sum against whether the label is one of the two; ``notion="within_top(r=5)"`` asks for the top five. Called
+    within-top-r by Gupta et al. (2021); a top-r error in other packages may mean the r-th largest probability alone.
+    """,
+    "gupta2021",
+    notion="within_top",
 )

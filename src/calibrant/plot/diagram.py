@@ -8,10 +8,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrant.plot.scene import Side
 from calibrant.statistics import BinSums
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Kind = Literal["confidence", "class_wise", "top_label"]
+Band = Literal["consistency", "bootstrap"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -20,19 +23,20 @@ class ReliabilityDiagram:
 
     Attributes
     ----------
-    notion : ``"confidence"`` (top class against correct) or ``"class_wise"`` (one class against its occurrence).
+    notion : ``"confidence"`` (top class against correct), ``"class_wise"`` (one class against its occurrence) or
+        ``"top_label"`` (top class against correct where one class is predicted).
     name : the class, or the empty string.
     edges : (B+1,) of the bins.
     mean_scores, outcome_rates : mean confidence (or probability) and accuracy (or frequency) of each bin.
     rows, shares : rows of positive weight, and share of the total weight.
-    low, high, level : the consistency band: where the outcome rate of the bin lies, with probability ``level``, if the
-        predictions are calibrated (labels redrawn from them; central quantiles).
+    low, high, level, band : ``"consistency"``: where the outcome rate of the bin lies, with probability ``level``, if
+        the predictions are calibrated (central quantiles); ``"bootstrap"``: the interval of the outcome rate.
     n : rows of positive weight.
     mean_score, outcome_rate, error : over all rows: mean score, outcome rate, and mean absolute gap of the bins.
     least_score : the smallest score possible: 1/k for the confidence, 0 for a class.
     """
 
-    notion: Literal["confidence", "class_wise"]
+    notion: Kind
     name: str = ""
     edges: Floats
     mean_scores: Floats
@@ -47,6 +51,7 @@ class ReliabilityDiagram:
     outcome_rate: float
     error: float
     least_score: float = 0.0
+    band: Band = "consistency"
 
     @property
     def bins(self) -> int:
@@ -70,20 +75,32 @@ class ReliabilityDiagram:
 
     @property
     def beyond(self) -> Flags:
-        """Which bins lie outside their consistency band (B,)."""
-        return self.filled & ((self.outcome_rates < self.low) | (self.outcome_rates > self.high))
+        """Which bins are evidence of miscalibration (B,): the band does not hold what it should."""
+        held = self.outcome_rates if self.band == "consistency" else self.mean_scores
+        return self.filled & ((held < self.low) | (held > self.high))
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """The side of each bin (B,)."""
+        return sides(self.outcome_rates - self.mean_scores)
+
+
+def sides(gaps: Floats) -> tuple[Side, ...]:
+    """Return the side of each gap, outcome minus score (m,)."""
+    return tuple("over" if gap < 0 else "under" if gap > 0 else "even" for gap in gaps)
 
 
 def diagram_of(
     sums: BinSums,
     column: int,
-    band: tuple[Floats, Floats],
+    limits: tuple[Floats, Floats],
     *,
-    notion: Literal["confidence", "class_wise"],
+    notion: Kind,
     level: float,
     error: float,
     name: str = "",
     least_score: float = 0.0,
+    band: Band = "consistency",
 ) -> ReliabilityDiagram:
     """Return the diagram of one column of bin sums with its band ((B,), (B,))."""
     weight, filled = sums.weight[column], sums.filled[column]
@@ -96,12 +113,13 @@ def diagram_of(
         outcome_rates=sums.outcome_rates[column],
         rows=sums.rows[column],
         shares=np.where(filled, weight, 0.0) / mass,
-        low=band[0],
-        high=band[1],
+        low=limits[0],
+        high=limits[1],
         level=level,
-        n=sums.n,
+        n=int(sums.rows[column].sum()),
         mean_score=float(sums.score[column].sum()) / mass,
         outcome_rate=float(sums.outcome[column].sum()) / mass,
         error=error,
         least_score=least_score,
+        band=band,
     )

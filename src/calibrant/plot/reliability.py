@@ -6,15 +6,28 @@ Source: Murphy and Winkler (1977), Reliability of subjective probability forecas
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from calibrant import registry
+from calibrant.errors import require
+from calibrant.evaluation import resampling
 from calibrant.metrics import CalibrationError
+from calibrant.metrics.notions import Notion
 from calibrant.plot import bands
-from calibrant.plot.diagram import ReliabilityDiagram, diagram_of
+from calibrant.plot.diagram import Band, ReliabilityDiagram, diagram_of
 from calibrant.predictions import Predictions
+
+Floats = NDArray[np.float64]
 
 
 def prepare(
-    predictions: Predictions, *, bins: int = 15, level: float = 0.95, replicates: int = 200, seed: int = 0
+    predictions: Predictions,
+    *,
+    bins: int = 15,
+    level: float = 0.95,
+    band: Band = "consistency",
+    replicates: int = 200,
+    seed: int = 0,
 ) -> ReliabilityDiagram:
     """Return the diagram of the confidence in equal-width, right-closed bins: those of the measure ``ece``.
 
@@ -22,24 +35,67 @@ def prepare(
     ----------
     predictions : labelled rows.
     bins : number of bins on [0, 1].
-    level, replicates, seed : of the consistency band, from labels redrawn from the predictions; it costs a gather of
-        n scores a replicate.
+    level : of the band.
+    band : ``"consistency"``, where the bins of a calibrated model lie, computed from the sums of the bins; or
+        ``"bootstrap"``, the interval of the outcome rate of each bin (Poisson bootstrap, percentiles; the exact one
+        where all rows of the bin agree), at the cost of one pass over the confidences a replicate.
+    replicates, seed : of the bootstrap.
 
     Raises
     ------
     DataError : without labels.
     """
     bands.check(predictions, level, replicates)
+    known = "be 'consistency' or 'bootstrap'"
+    require(band in ("consistency", "bootstrap"), "band", known, repr(band))
     metric = CalibrationError(bins=bins, preset="ece")
     sums = metric.final(metric.sums(predictions))
-    drawn = bands.redrawn(metric, predictions, replicates=replicates, seed=seed)
-    rates = np.stack([replicate.outcome_rates[0] for replicate in drawn])  # (R, B)
+    limits = (
+        _consistency(predictions, sums.edges, level)
+        if band == "consistency"
+        else _bootstrap(metric, predictions, level, replicates=replicates, seed=seed)
+    )
     return diagram_of(
         sums,
         0,
-        bands.band(rates, level),
+        limits,
         notion="confidence",
         level=level,
         error=metric.value(sums),
         least_score=1 / predictions.k,
+        band=band,
     )
+
+
+def _consistency(predictions: Predictions, edges: Floats, level: float) -> tuple[Floats, Floats]:
+    notion: Notion = registry.create("notion", "confidence")
+    return bands.of_cells(notion.bin(predictions, bands.fine_edges(edges), right=True, squares=True), level)
+
+
+def _bootstrap(
+    metric: CalibrationError, predictions: Predictions, level: float, *, replicates: int, seed: int
+) -> tuple[Floats, Floats]:
+    """Return the percentiles (B,) of the outcome rates over the replicates that leave rows in the bin."""
+    drawn = resampling.bootstrap({0: metric}, predictions, replicates=replicates, seed=seed)
+    finals = [metric.final(sums[0]) for sums in drawn]
+    rates = np.stack([np.where(final.filled[0], final.outcome_rates[0], np.nan) for final in finals])  # (R, B)
+    limits = np.zeros((2, rates.shape[1]))
+    some = ~np.isnan(rates).all(0)
+    limits[:, some] = np.nanquantile(rates[:, some], [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return _without_certainty((limits[0], limits[1]), predictions, metric, level)
+
+
+def _without_certainty(
+    limits: tuple[Floats, Floats], predictions: Predictions, metric: CalibrationError, level: float
+) -> tuple[Floats, Floats]:
+    """Return the limits with those of bins that are all right or all wrong by Clopper and Pearson (1934).
+
+    Resampling rows that agree shows no spread, however few they are.
+    """
+    notion: Notion = registry.create("notion", "confidence")
+    sums = notion.bin(predictions, metric.final(metric.sums(predictions)).edges, right=True, squares=True)
+    trials, rates = np.maximum(bands.trials_of(sums)[0], 1), sums.outcome_rates[0]
+    rest = 1 - ((1 - level) / 2) ** (1 / trials)  # what may be left of certainty
+    filled = sums.filled[0]
+    low = np.where(filled & (rates >= 1), 1 - rest, limits[0])
+    return low, np.where(filled & (rates <= 0), rest, limits[1])

@@ -12,24 +12,26 @@ from pathlib import Path
 from calibrant import persistence, registry
 from calibrant.calibrators import Calibrator, calibrator
 from calibrant.errors import require
-from calibrant.evaluation import Comparison, Evaluation, compare, evaluate
+from calibrant.evaluation import Comparison, Evaluation, Method, compare, evaluate
 from calibrant.evaluation.recommend import IDENTITY
 from calibrant.metrics import Metric
-from calibrant.plot import classwise, reliability
+from calibrant.metrics.tests import CalibrationTest
+from calibrant.plot import classwise, confusion, corp, cumulative, reliability, risk
 from calibrant.predictions import Predictions
-from calibrant.reporting.record import Files, Pictures, Report, Settings
+from calibrant.reporting.record import Closer, Files, Pictures, Report, Settings
 from calibrant.reporting.repaired import out_of_fold
 
 Progress = Callable[[str, int, int], None]
 Place = str | os.PathLike[str]
 TITLE = "Calibration report"
+_LABELS = 8  # predicted classes that are drawn one by one
 
 
 def report(
     predictions: Predictions,
     *,
     calibrators: Sequence[str | Calibrator] | None = None,
-    measures: str | Sequence[str | Metric] = "default",
+    measures: Method | Sequence[Method] = "default",
     output: Place | None = None,
     save: Place | None = None,
     level: float = 0.95,
@@ -46,7 +48,7 @@ def report(
     ----------
     predictions : labelled rows that the classifier was not trained on.
     calibrators : specs or objects to compare; all registered ones by default.
-    measures : a suite, a spec string, or a list of specs and measures.
+    measures : a suite, a spec string, a measure or test, or a list of these.
     output : where to write the page, one HTML file that loads nothing; not written by default.
     save : where to save the recommended map, fitted on all rows; not saved by default.
     level, replicates : of intervals, null levels and consistency bands.
@@ -83,6 +85,7 @@ def report(
         pictures=_pictures(predictions, repaired, draws, told),
         settings=_settings(comparison, measures, calibrators, draws),
         files=Files(report=_path(output), map=_path(save)),
+        page=_page,
     )
     return _written(made, output, save)
 
@@ -98,13 +101,13 @@ class _Draws:
 
 def _settings(
     comparison: Comparison,
-    measures: str | Sequence[str | Metric],
+    measures: Method | Sequence[Method],
     calibrators: Sequence[str | Calibrator] | None,
     draws: _Draws,
 ) -> Settings:
     """Return the record of the choices."""
     return Settings(
-        measures=measures if isinstance(measures, str) else tuple(_spec(m) for m in measures),
+        measures=_specs(measures),
         calibrators=None if calibrators is None else tuple(_spec(c) for c in calibrators),
         folds=comparison.folds,
         repeats=comparison.repeats,
@@ -114,7 +117,7 @@ def _settings(
     )
 
 
-def _again(repaired: Predictions, measures: str | Sequence[str | Metric], draws: _Draws, told: Progress) -> Evaluation:
+def _again(repaired: Predictions, measures: Method | Sequence[Method], draws: _Draws, told: Progress) -> Evaluation:
     """Return the evaluation of the repaired scores."""
 
     def after(what: str, done: int, total: int) -> None:
@@ -125,19 +128,35 @@ def _again(repaired: Predictions, measures: str | Sequence[str | Metric], draws:
 
 def _pictures(before: Predictions, after: Predictions | None, draws: _Draws, told: Progress) -> Pictures:
     """Return the diagrams before, and after where there is a repair, of the same classes."""
-    total = 2 if after is None else 4
+    total = 1 if after is None else 2
     told("pictures", 0, total)
-    diagram = reliability.prepare(before, **vars(draws))
-    told("pictures", 1, total)
+    diagram = reliability.prepare(before, level=draws.level)
     classes = classwise.prepare(before, **vars(draws))
-    told("pictures", 2, total)
+    closer = _closer(before, draws)
+    told("pictures", 1, total)
     if after is None:
-        return Pictures(before=diagram, classes=classes)
-    diagram_after = reliability.prepare(after, **vars(draws))
-    told("pictures", 3, total)
-    classes_after = classwise.prepare(after, classes=classes.shown, **vars(draws))
-    told("pictures", 4, total)
-    return Pictures(before=diagram, classes=classes, after=diagram_after, classes_after=classes_after)
+        return Pictures(before=diagram, classes=classes, closer=closer)
+    made = Pictures(
+        before=diagram,
+        classes=classes,
+        closer=closer,
+        after=reliability.prepare(after, level=draws.level),
+        classes_after=classwise.prepare(after, classes=classes.shown, **vars(draws)),
+        closer_after=_closer(after, draws),
+    )
+    told("pictures", 2, total)
+    return made
+
+
+def _closer(predictions: Predictions, draws: _Draws) -> Closer:
+    """Return the pictures that are shown on request."""
+    return Closer(
+        corp=corp.prepare(predictions, **vars(draws)),
+        cumulative=cumulative.prepare(predictions, level=draws.level, seed=draws.seed),
+        risk=risk.prepare(predictions, level=draws.level),
+        labels=classwise.prepare(predictions, notion="top_label", most=_LABELS, **vars(draws)),
+        confusion=confusion.prepare(predictions, level=draws.level),
+    )
 
 
 def _written(made: Report, output: Place | None, save: Place | None) -> Report:
@@ -163,10 +182,22 @@ def _path(place: Place | None) -> str | None:
     return None if place is None else os.fspath(place)
 
 
-def _spec(method: str | Calibrator | Metric) -> str:
+def _spec(method: str | Calibrator | Metric | CalibrationTest) -> str:
     if isinstance(method, str):
         return method
-    return method.spec if isinstance(method, Metric) else registry.spec_of(method)
+    return method.spec if isinstance(method, (Metric, CalibrationTest)) else registry.spec_of(method)
+
+
+def _specs(measures: Method | Sequence[Method]) -> str | tuple[str, ...]:
+    if isinstance(measures, (str, Metric, CalibrationTest)):
+        return _spec(measures)
+    return tuple(_spec(m) for m in measures)
+
+
+def _page(made: Report) -> str:
+    from calibrant.reporting.page import render  # the template engine is needed for a page only
+
+    return render(made)
 
 
 def _silent(what: str, done: int, total: int) -> None:

@@ -10,7 +10,9 @@ from markupsafe import Markup
 from calibrant import registry
 from calibrant.errors import UnknownMethod
 from calibrant.estimate import Estimate
-from calibrant.metrics import CalibrationError, measure
+from calibrant.metrics import measure
+from calibrant.metrics.mean_score import MeanScore
+from calibrant.metrics.tests import TestResult
 from calibrant.plot.svg import Span, draw_span
 from calibrant.plot.words import NOTHING, common_places, figure
 from calibrant.reporting.footnotes import INFINITE, Footnotes
@@ -27,6 +29,23 @@ def table(report: Report) -> dict[str, Any]:
     after = report.after.measures if report.repaired else (None,) * len(report.evaluation.measures)
     rows = [_row(*pair, notes) for pair in zip(report.evaluation.measures, after, strict=True)]
     return {"rows": rows, "notes": notes.texts, "after": report.repaired}
+
+
+def tests(report: Report) -> list[dict[str, str]]:
+    """Return what each test found, before and after repair."""
+    after = report.after.tests if report.repaired else (None,) * len(report.evaluation.tests)
+    return [_test(*pair) for pair in zip(report.evaluation.tests, after, strict=True)]
+
+
+def _test(before: TestResult, after: TestResult | None) -> dict[str, str]:
+    title = registry.lookup("test", before.name).summary.partition(":")[0]
+    told = {"title": title, "spec": before.spec, "null": before.null, "p": p_value(before.p_value)}
+    return {**told, "after": "" if after is None else p_value(after.p_value), "notes": " ".join(before.notes)}
+
+
+def p_value(value: float) -> str:
+    """Return a p-value with two significant digits, or a bound where it is tiny."""
+    return NOTHING if math.isnan(value) else "< 0.0001" if value < 1e-4 else f"{value:.2g}"
 
 
 def measure_title(estimate: Estimate) -> str:
@@ -91,7 +110,7 @@ def evidence(estimate: Estimate) -> str:
 def _is_error(estimate: Estimate) -> bool:
     """Whether the measure is a calibration error, whose large values alone speak against calibration."""
     try:
-        return isinstance(measure(estimate.spec), CalibrationError)
+        return not isinstance(measure(estimate.spec), MeanScore)
     except UnknownMethod:  # an object that is not registered
         return False
 

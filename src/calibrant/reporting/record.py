@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from calibrant.calibrators import CalibrationMap
 from calibrant.evaluation import Comparison, Evaluation
-from calibrant.plot import ClassDiagrams, ReliabilityDiagram
+from calibrant.plot import (
+    ClassDiagrams,
+    ConfusionDiagram,
+    CorpDiagram,
+    CumulativeDiagram,
+    ReliabilityDiagram,
+    RiskDiagram,
+)
 
 SCHEMA = "calibrant.report/1"
 _FRAME_HEIGHT = 820  # pixels of the report inside a notebook
@@ -41,13 +49,26 @@ class Files:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Closer:
+    """What is shown on request: the confidence without bins and in counts, predicted classes and pairs of classes."""
+
+    corp: CorpDiagram
+    cumulative: CumulativeDiagram
+    risk: RiskDiagram
+    labels: ClassDiagrams
+    confusion: ConfusionDiagram
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Pictures:
     """The diagrams of the scores as given, and of their out-of-fold repair where one is recommended."""
 
     before: ReliabilityDiagram
     classes: ClassDiagrams
+    closer: Closer
     after: ReliabilityDiagram | None = None
     classes_after: ClassDiagrams | None = None
+    closer_after: Closer | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,6 +82,7 @@ class Report:
     comparison : all calibrators, cross-fitted.
     map : the recommended calibrator fitted on all rows.
     pictures, settings, files : what is drawn, how it was made, where it was written.
+    page : makes the page of a report.
     """
 
     title: str
@@ -71,6 +93,7 @@ class Report:
     pictures: Pictures
     settings: Settings
     files: Files
+    page: Callable[[Report], str]
 
     @property
     def repaired(self) -> bool:
@@ -91,9 +114,7 @@ class Report:
 
     def html(self) -> str:
         """Return the page: one self-contained HTML document."""
-        from calibrant.reporting.page import render
-
-        return render(self)
+        return self.page(self)
 
     def __repr__(self) -> str:
         return f"{self.evaluation.verdict}\n{self.comparison.reason}"

@@ -6,7 +6,7 @@ from typing import Any
 
 from calibrant.plot import svg
 from calibrant.plot.words import count, exact_percent
-from calibrant.reporting import advice, classes, diagrams, figures, measures, methods
+from calibrant.reporting import advice, classes, closer, diagrams, figures, measures, methods
 from calibrant.reporting.record import Report
 
 
@@ -23,8 +23,11 @@ def view(report: Report) -> dict[str, Any]:
         "steps": advice.steps(report),
         "figures": figures.key_figures(report),
         "diagrams": diagrams.pair(report.pictures),
-        "legend": svg.draw_legend(report.settings.level),
+        "legend": svg.draw_legend(report.pictures.before),
+        "confidence_closer": closer.of_confidence(report.pictures),
+        "classes_closer": closer.of_classes(report.pictures),
         "measures": measures.table(report),
+        "tests": measures.tests(report),
         "classes": classes.section(report.pictures),
         "methods": methods.table(report.comparison),
         "definitions": measures.definitions(report),

@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 
 
 class RowScore(ABC):
-    """A score of each row, computed from the `RowSummary` alone."""
+    """A score of each row, computed from the `RowSummary`, or from the scores in blocks where it is not enough."""
 
     def rows(self, predictions: Predictions) -> Floats:
         """Return the score of each row (n,); ``DataError`` without labels."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,23 +19,41 @@ Floats = NDArray[np.float64]
 class Column(Statistic):
     """Sums at each distinct score, all (m,): ``scores`` increasing, ``weight`` and ``outcome`` (weighted sum).
 
-    ``rows`` is the number of rows of positive weight. Everything computed from it is the same for any order of the
-    rows, and an integer weight is a repetition.
+    ``counts`` (m,) are the rows of positive weight at each, ``rows`` all of them. Everything computed from it is the
+    same for any order of the rows, and, but for the counts, an integer weight is a repetition. ``label_free`` is where
+    measures keep what depends on scores and weights alone: a column with other labels shares it.
     """
 
     scores: Floats
     weight: Floats
     outcome: Floats
-    rows: int
+    counts: NDArray[np.int64]
+    order: _Order | None = None
+    label_free: dict[Hashable, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, scores: Floats, outcomes: Floats, weights: Floats | None = None) -> Column:
         """Return the column of scores (n,) with outcomes in [0, 1] (n,); rows of weight zero are not there."""
-        if weights is None:
-            return _joined(scores, np.ones(len(scores)), outcomes, len(scores))
-        there = weights > 0
-        w = weights[there]
-        return _joined(scores[there], w, w * outcomes[there], int(there.sum()))
+        if weights is not None and not weights.all():
+            kept = np.flatnonzero(weights)
+            column = cls.of(scores[kept], outcomes[kept], weights[kept])
+            order = replace(column._known_order, rows=kept[column._known_order.rows])
+            return replace(column, order=order)
+        order = _Order.of(scores)
+        picked = order.rows
+        return cls(
+            scores=scores[picked[order.starts]],
+            weight=order.counts.astype(np.float64) if weights is None else order.sums(weights[picked]),
+            outcome=order.sums(outcomes[picked] if weights is None else (weights * outcomes)[picked]),
+            counts=order.counts,
+            order=order,
+        )
+
+    def relabelled(self, outcomes: Floats, weights: Floats | None = None) -> Column:
+        """Return the column of the same rows with other outcomes (n,), without sorting; not of a merged column."""
+        picked = self._known_order.rows
+        summands = outcomes[picked] if weights is None else weights[picked] * outcomes[picked]
+        return replace(self, outcome=self._known_order.sums(summands))
 
     @property
     def merging(self) -> Merging:
@@ -43,8 +63,21 @@ class Column(Statistic):
     def merge(self, other: Column) -> Column:
         """Return the column of both sets of rows."""
         scores = np.concatenate([self.scores, other.scores])
-        weight = np.concatenate([self.weight, other.weight])
-        return _joined(scores, weight, np.concatenate([self.outcome, other.outcome]), self.rows + other.rows)
+        order = _Order.of(scores)
+        pairs = ((self.weight, other.weight), (self.outcome, other.outcome), (self.counts, other.counts))
+        weight, outcome, counts = (order.sums(np.concatenate(pair)[order.rows]) for pair in pairs)
+        return Column(scores=scores[order.rows[order.starts]], weight=weight, outcome=outcome, counts=counts)
+
+    @property
+    def rows(self) -> int:
+        """Number of rows of positive weight."""
+        return int(self.counts.sum())
+
+    @property
+    def _known_order(self) -> _Order:
+        if self.order is None:
+            raise AssertionError("a merged column does not know the order of its rows")
+        return self.order
 
     @cached_property
     def mass(self) -> float:
@@ -67,14 +100,27 @@ class Column(Statistic):
         return self.outcome / self.weight
 
 
-def _joined(scores: Floats, weight: Floats, outcome: Floats, rows: int) -> Column:
-    order = np.argsort(scores, kind="stable")
-    ordered = scores[order]
-    new = np.empty(len(ordered), dtype=bool)
-    new[:1] = True
-    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
-    if new.all():
-        return Column(scores=ordered, weight=weight[order], outcome=outcome[order], rows=rows)
-    starts = np.flatnonzero(new)
-    sums = (np.add.reduceat(values[order], starts) for values in (weight, outcome))
-    return Column(scores=ordered[starts], weight=next(sums), outcome=next(sums), rows=rows)
+@dataclass(frozen=True, eq=False)
+class _Order:
+    """How rows become distinct scores: ``rows`` in order (n,), and where in it each distinct score starts (m,)."""
+
+    rows: NDArray[np.int64]
+    starts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, scores: Floats) -> _Order:
+        """Return the order of scores (n,); among equal ones it does not matter, for they are summed."""
+        rows = np.argsort(scores)
+        ordered = scores[rows]
+        new = np.ones(len(ordered), dtype=bool)
+        np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+        return cls(rows, np.flatnonzero(new))
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Entries at each distinct score (m,)."""
+        return np.diff(self.starts, append=len(self.rows))
+
+    def sums(self, ordered: NDArray[Any]) -> NDArray[Any]:
+        """Return the sums of values in order (n,) at each distinct score (m,)."""
+        return ordered if len(self.starts) == len(ordered) else np.add.reduceat(ordered, self.starts)

@@ -206,3 +206,37 @@ def test_an_array_is_told_the_way_out():
     for call in (calibrant.evaluate, calibrant.metrics.ece, lambda a: calibrant.fit(a, "temperature")):
         with pytest.raises(DataError, match="must be a batch of Predictions, got ndarray; make them with"):
             call(np.eye(2))
+
+
+def test_shards_may_come_in_any_order(batch):
+    first = Predictions.from_probabilities(batch.scores[:300], batch.labels[:300], start=0)
+    second = Predictions.from_probabilities(batch.scores[300:], batch.labels[300:], start=300)
+    one, other = (figures(calibrant.evaluate(s, ["ece"], replicates=40)) for s in ([first, second], [second, first]))
+    assert one["ece"] == pytest.approx(other["ece"], abs=1e-7)
+
+
+def test_overlapping_shards_are_refused(batch):
+    shards = [Predictions.from_probabilities(batch.scores[:9], batch.labels[:9], start=start) for start in (0, 5)]
+    with pytest.raises(DataError, match=r"batches must hold different rows, got rows 5\.\.8 twice"):
+        calibrant.evaluate(shards, ["ece"])
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_batch_without_weight_changes_nothing(batch, place):
+    weights = np.repeat([float(i != place) for i in range(3)], 200)
+    whole = Predictions.from_probabilities(batch.scores, batch.labels, weights=weights)
+    shards = [whole.take(rows) for rows in np.array_split(np.arange(600), 3)]
+    pooled = calibrant.evaluate(whole, SPECS, uncertainty=False)
+    streamed = calibrant.evaluate(shards, SPECS, uncertainty=False)
+    assert [e.value for e in streamed.measures] == pytest.approx([e.value for e in pooled.measures], abs=1e-12)
+    assert streamed.data.to_dict() == pytest.approx(pooled.data.to_dict())
+    assert streamed.verdict == pooled.verdict
+
+
+def test_rows_that_share_few_ids_give_no_interval(batch):
+    ids = np.arange(600) % 4
+    found = calibrant.evaluate(Predictions.from_probabilities(batch.scores, batch.labels, ids=ids), ["log_loss"])
+    assert found["log_loss"].low is None
+    assert "fewer than 10 rows with different ids" in found["log_loss"].notes[0]
+    some = Predictions.from_probabilities(batch.scores, batch.labels, ids=np.arange(600) % 40)
+    assert "40 different ids" in calibrant.evaluate(some, ["log_loss"], replicates=20)["log_loss"].notes[-1]

@@ -142,3 +142,17 @@ def test_no_rows():
     found = bin_classes(np.empty((0, 3)), np.linspace(0, 1, 4), logits=False, class_totals=np.zeros(3))
     assert (found.rows == 0).all()
     assert found.score.shape == (3, 3)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_a_thin_first_bin_has_the_mean_of_its_own_rows(fused):
+    # 400,000 rows above the first edge round to 4e-3 in all; the one row below it has a score of 0.03
+    d = np.random.default_rng(0).uniform(-0.3, -0.02, 400_000)
+    d[0] = -np.log(0.97 / 0.03)
+    z = np.stack([d, np.zeros(len(d))], axis=1).astype(np.float32)
+    edges = np.linspace(0, 1, 16)
+    scan = scan_rows(z, logits=True, edges=edges)
+    kind = {"logits": True, "total": scan.total, "class_totals": scan.class_totals}
+    found = scan.bins if fused else bin_classes(z, edges, **kind)
+    assert found.rows[0, 0] == 1
+    assert found.score[0, 0] == pytest.approx(0.03, rel=1e-6)  # of a single-precision logit

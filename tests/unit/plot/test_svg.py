@@ -9,9 +9,9 @@ import pytest
 
 from calibrant import Predictions
 from calibrant.plot import classwise, reliability, svg
+from calibrant.plot.scene import Axis, Panel
 from calibrant.plot.svg import Span
 from calibrant.plot.svg.elements import clean, number
-from calibrant.plot.svg.frame import Frame
 from simulation import simulate
 
 NS = "{http://www.w3.org/2000/svg}"
@@ -41,7 +41,7 @@ def test_every_picture_is_well_formed_and_says_what_it_shows(batch, diagram):
         *map(svg.draw_class, classes.diagrams),
         svg.draw_errors(classes),
         svg.draw_span(Span(value=0.2), "a value"),
-        *(picture for picture, _ in svg.draw_legend(0.95)),
+        *(picture for picture, _ in svg.draw_legend(diagram)),
     ]
     for picture in pictures:
         root = ET.fromstring(picture)
@@ -88,10 +88,10 @@ def test_a_mark_is_where_its_bin_is():
     assert float(gap.get("y2")) == pytest.approx(10 + 0.5 * 372, abs=0.02)
 
 
-def test_frame_turns_y_upwards():
-    frame = Frame(10, 20, 100, 200)
-    assert (frame.x(0.25), frame.y(0.25)) == (35, 170)
-    assert (frame.right, frame.bottom) == (110, 220)
+def test_a_panel_turns_y_upwards():
+    panel = Panel(left=10, top=20, width=100, height=200, x=Axis(0, 1), y=Axis(-1, 1), marks=())
+    assert (panel.at_x(0.25), panel.at_y(-0.5)) == (35, 170)
+    assert (panel.right, panel.bottom) == (110, 220)
 
 
 def test_two_pictures_share_the_scale_of_the_histogram(diagram):

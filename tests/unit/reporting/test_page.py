@@ -81,6 +81,25 @@ def test_pictures(page):
     assert min(tallest) < 70  # one scale for both
 
 
+def test_closer_pictures_are_folded_away(page):
+    folds = {fold.all("summary")[0].text: fold for part in page.all("div", "closer") for fold in part.all("details")}
+    assert [name.split(":")[0] for name in folds] == [
+        "Without bins",
+        "Without bins",
+        "In counts",
+        "All classes at once",
+        "By predicted class",
+        "Pairs of classes",
+    ]
+    for fold in folds.values():
+        assert "open" not in fold.attributes
+        shown = fold.all("div", "shown")
+        captions = [part.all("h3")[0].text for part in shown if part.all("h3")]
+        assert captions in ([], ["As given", "After repair, out of fold"])
+        assert len(fold.all("ul", "legend")[0].all("li")) >= 2
+        assert all(len(part.all("svg")) == 1 for part in shown)
+
+
 def test_table_of_measures(made, page):
     rows = page.by_id("measures").all("tbody")[0].all("tr")
     assert len(rows) == len(made.evaluation.measures)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from calibrant.metrics.notions import Notion
 from calibrant.predictions import Predictions
 from calibrant.registry import Entry
@@ -17,6 +20,11 @@ class Binning(ABC):
     entry: ClassVar[Entry]
     bins: int
     right: bool
+
+    @property
+    def known_edges(self) -> NDArray[np.float64] | None:
+        """The edges, (B+1,) or (C, B+1), where they are known before the data are; else None."""
+        return None
 
     @abstractmethod
     def gather(self, notion: Notion, predictions: Predictions, *, squares: bool) -> Any:

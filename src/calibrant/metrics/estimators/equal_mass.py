@@ -85,8 +85,7 @@ class Gathered(Statistic):
 
     def compressed(self) -> Gathered:
         """Return the sums on the grid in place of the batches if they hold too many scores."""
-        columns = self.notion.columns(self.batches[0].k)
-        entries = sum(len(batch) for batch in self.batches) * columns
+        entries = sum(len(batch) for batch in self.batches) * self.notion.pairs_per_row(self.batches[0].k)
         return self if entries <= self.binning.exact_entries else self._with((), self._on_grid())
 
     def binned(self) -> BinSums:
@@ -117,15 +116,15 @@ class Gathered(Statistic):
     def _sorted(self) -> BinSums:
         weights = np.concatenate([batch.row_weights for batch in self.batches])
         unit = common_unit(weights)
-        columns = [_column_bins(self.binning, unit, *column) for column in self._columns(weights)]
+        columns = [_column_bins(self.binning, unit, *column) for column in self._columns()]
         stacked = {name: np.stack([column[name] for column in columns]) for name in columns[0]}
-        return BinSums(n=int((weights > 0).sum()), mass=float(weights.sum()), **stacked)
+        whole = BinSums(n=int((weights > 0).sum()), mass=float(weights.sum()), **stacked)
+        return self.notion.keyed(whole, self.batches)
 
-    def _columns(self, weights: Floats) -> Iterator[tuple[Floats, Floats, Floats]]:
+    def _columns(self) -> Iterator[tuple[Floats, Floats, Floats]]:
         """Yield scores, outcomes and weights of each column over all batches."""
-        for parts in zip(*(self.notion.pairs(batch) for batch in self.batches), strict=True):
-            scores, outcomes = (np.concatenate(part) for part in zip(*parts, strict=True))
-            kept = (weights > 0) & (scores >= self.binning.threshold)
+        for scores, outcomes, weights in self.notion.columns_of(self.batches):
+            kept = (weights > 0) & (scores >= self.binning.threshold)  # no row without a score
             yield scores[kept], outcomes[kept], weights[kept]
 
 

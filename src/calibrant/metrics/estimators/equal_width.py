@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibrant.errors import is_whole, require
 from calibrant.metrics.estimators.base import Binning
@@ -29,9 +30,14 @@ class EqualWidth(Binning):
     def __post_init__(self) -> None:
         require(is_whole(self.bins) and self.bins > 0, "bins", "be a positive whole number", self.bins)
 
+    @property
+    def known_edges(self) -> NDArray[np.float64]:
+        """The edges (B+1,)."""
+        return np.linspace(0.0, 1.0, self.bins + 1)
+
     def gather(self, notion: Notion, predictions: Predictions, *, squares: bool) -> BinSums:
         """Return the sums over the bins of one batch."""
-        return notion.bin(predictions, np.linspace(0.0, 1.0, self.bins + 1), right=self.right, squares=squares)
+        return notion.bin(predictions, self.known_edges, right=self.right, squares=squares)
 
     def finish(self, gathered: BinSums) -> BinSums:
         """Return the sums as they are."""

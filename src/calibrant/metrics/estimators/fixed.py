@@ -28,6 +28,11 @@ class FixedBins(Binning):
         """Number of bins."""
         return int(self.edges.shape[-1] - 1)
 
+    @property
+    def known_edges(self) -> NDArray[np.float64]:
+        """The edges."""
+        return self.edges
+
     def gather(self, notion: Notion, predictions: Predictions, *, squares: bool) -> BinSums:
         """Return the sums over the bins of one batch."""
         return notion.bin(predictions, self.edges, right=self.right, squares=squares)

@@ -1,10 +1,10 @@
-"""What a notion is: columns of pairs (score, outcome), one pair a row in each column."""
+"""What a notion is: columns of pairs (score, outcome), one pair a row in each column, or each row in one column."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import ClassVar
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +17,34 @@ Floats = NDArray[np.float64]
 
 
 class Notion(ABC):
-    """Which conditional expectation must equal the prediction."""
+    """Which conditional expectation must equal the prediction.
+
+    ``splits_rows`` says that each row is in one column only; the mean over columns is then weighed by their rows.
+    ``over`` names what the columns are.
+    """
 
     entry: ClassVar[Entry]
+    splits_rows: ClassVar[bool] = False
+    over: ClassVar[str] = "classes"
 
     @abstractmethod
     def columns(self, k: int) -> int:
-        """Return the number of columns of pairs: 1, or one a class."""
+        """Return the number of columns of pairs: 1, one a class, or a guess where the rows decide how many."""
+
+    def pairs_per_row(self, k: int) -> int:
+        """Return the number of pairs of one row."""
+        return self.columns(k)
 
     @abstractmethod
     def bin(self, predictions: Predictions, edges: Floats, *, right: bool, squares: bool) -> BinSums:
         """Return the sums over bins with these edges, (B+1,) shared or (C, B+1)."""
+
+    def bin_many(
+        self, predictions: Predictions, edges: Floats, weights: Floats, *, right: bool
+    ) -> list[BinSums] | None:
+        """Return the sums of `bin` for each of R weightings (n, R), or None where that is no faster one by one."""
+        del predictions, edges, weights, right
+        return None
 
     @abstractmethod
     def outcomes(self, predictions: Predictions, edges: Floats, *, right: bool) -> Floats:
@@ -35,4 +52,29 @@ class Notion(ABC):
 
     @abstractmethod
     def pairs(self, predictions: Predictions) -> Iterator[tuple[Floats, Floats]]:
-        """Yield the scores (n,) and outcomes (n,) of each column."""
+        """Yield the scores (n,) and outcomes (n,) of each column; the score is NaN where a row is not in it."""
+
+    def columns_of(self, batches: Sequence[Predictions]) -> Iterator[tuple[Floats, Floats, Floats]]:
+        """Yield the scores, outcomes and weights (m,) of the rows of each column, over all batches."""
+        weights = np.concatenate([batch.row_weights for batch in batches])
+        for parts in zip(*(self.pairs(batch) for batch in batches), strict=True):
+            scores, outcomes = (np.concatenate(part) for part in zip(*parts, strict=True))
+            yield scores, outcomes, weights
+
+    def keyed(self, sums: BinSums, batches: Sequence[Predictions]) -> BinSums:
+        """Return sums over the columns that `columns_of` yields, with what names these columns."""
+        del batches
+        return sums
+
+    def details(self, sums: BinSums, values: Floats) -> dict[str, Any]:
+        """Return what a user needs to read the values (C,) of the columns, by name."""
+        del sums, values
+        return {}
+
+    def mean(self, values: Floats, mass: Floats) -> Floats:
+        """Return the mean (...) of values (..., C) over the columns: of classes plain, of parts by their mass (C,)."""
+        if not self.splits_rows:
+            return np.asarray(np.mean(values, axis=-1))
+        total = mass.sum()
+        shares = np.divide(mass, total, out=np.zeros_like(mass), where=total > 0)
+        return np.asarray(np.sum(values * shares, axis=-1))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrant import kernels
+from calibrant.metrics.notions import replicated
 from calibrant.metrics.notions.base import Notion
 from calibrant.predictions import Predictions
 from calibrant.registry import register
@@ -74,6 +75,16 @@ class ClassWise(Notion):
             outcomes=outcomes,
             right=right,
         )
+
+    def bin_many(
+        self, predictions: Predictions, edges: Floats, weights: Floats, *, right: bool
+    ) -> list[BinSums] | None:
+        """Return the sums over bins under each weighting; None for soft labels and for very many classes."""
+        if predictions.soft or not replicated.suits(predictions.k, edges):
+            return None
+        total = predictions.summary.total if predictions.logits else None
+        labels = predictions.hard_labels
+        return replicated.bin_sums(predictions.scores, labels, edges, weights, right=right, total=total)
 
     def outcomes(self, predictions: Predictions, edges: Floats, *, right: bool) -> Floats:
         """Return the weight of the labels by class and bin (k, B); hard labels only."""

@@ -7,6 +7,7 @@ namespace calibrant {
 
 void bind_rows(nanobind::module_& module);
 void bind_class_bins(nanobind::module_& module);
+void bind_replicates(nanobind::module_& module);
 void bind_values(nanobind::module_& module);
 void bind_softmax(nanobind::module_& module);
 void bind_fits(nanobind::module_& module);

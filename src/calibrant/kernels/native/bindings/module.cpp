@@ -10,6 +10,7 @@ NB_MODULE(_native, m) {
   m.def("clone_name", &calibrant::clone_name, "The instruction set in use.");
   calibrant::bind_rows(m);
   calibrant::bind_class_bins(m);
+  calibrant::bind_replicates(m);
   calibrant::bind_values(m);
   calibrant::bind_softmax(m);
   calibrant::bind_fits(m);

@@ -1,0 +1,171 @@
+"""From replicates of the sums to intervals and null levels of the estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from calibrant.estimate import Estimate
+from calibrant.evaluation import intervals, resampling
+from calibrant.evaluation.gathering import Gathered, Sums
+from calibrant.metrics import CalibrationError, Metric
+from calibrant.predictions import Predictions
+from calibrant.statistics import BinSums
+
+Progress = Callable[[str, int, int], None]
+
+_MOST_REPLICATE_BYTES = 1 << 30  # of kept replicate sums, over all measures
+_FEWEST_REPLICATES = 50
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many replicates, from which seed, and who is told."""
+
+    replicates: int
+    seed: int
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class Replicates:
+    """Sums of all replicates, by what the measures gather, with the measures on pinned bins."""
+
+    pinned: Mapping[Metric, Metric]
+    base: Sums
+    boot: list[Sums]
+    null: list[Sums]
+    soft: bool
+    count: int
+    wanted: int
+
+    @classmethod
+    def draw(cls, read: Gathered, batches: Predictions | Iterable[Predictions], plan: Plan) -> Replicates:
+        """Resample the batch, or every batch and merge the replicates."""
+        pinned = _pin(read.measures, read.sums)
+        whole = isinstance(batches, Predictions)
+        affordable, count = _affordable(read, pinned, plan.replicates, whole)
+        regular = {metric.gathering for metric in pinned.values() if metric.bootstraps}
+        booted = {key: metric for key, metric in affordable.items() if key in regular}
+        base: Sums | None = None
+        drawn: dict[str, list[Sums]] = {"bootstrap": [], "null": []}
+        soft = read.data.labels == "soft"
+        for batch in (batches,) if isinstance(batches, Predictions) else batches:
+            base = resampling.merge(base, resampling.gather(affordable, batch))
+            methods = [("bootstrap", resampling.bootstrap, booted), ("null", resampling.null, affordable)]
+            for what, method, measured in methods[: 1 if soft else 2]:
+                for i, replicate in enumerate(method(measured, batch, replicates=count, seed=plan.seed)):
+                    _merge_into(drawn[what], i, _valued(pinned, replicate) if whole else replicate)
+                    plan.progress(what, i + 1, count)
+        return cls(pinned, base or {}, drawn["bootstrap"], drawn["null"], soft, count, plan.replicates)
+
+    def add_to(self, metric: Metric, estimate: Estimate, level: float) -> Estimate:
+        """Return the estimate with its interval and its null level."""
+        pinned = self.pinned[metric]
+        key = pinned.gathering
+        if metric.costly:
+            return noted(estimate, "no null level: too slow to be computed on redrawn labels")
+        if key not in self.base:
+            return noted(estimate, "no interval and no null level: too much memory to keep the replicates")
+        if self.count < self.wanted:
+            told = f"{self.count} replicates in place of {self.wanted}: the memory for replicates is bounded"
+            estimate = noted(estimate, told)
+        if self.soft:
+            return self._without_null(pinned, estimate, level)
+        null = [sums[key] for sums in self.null]
+        values = np.array([_value(pinned, sums) for sums in null])
+        low, high = intervals.quantiles(values, level)
+        estimate = replace(estimate, level=level, null=float(values.mean()), null_low=low, null_high=high)
+        if not metric.bootstraps:
+            what = "a maximum" if isinstance(metric, CalibrationError) and metric.binning != "sweep" else "this measure"
+            return noted(estimate, f"no valid interval for {what}: compare with the null band")
+        interval = self._interval(pinned, key, estimate.value, null, level)
+        if interval is None:
+            return noted(estimate, "no valid interval here: the replicates do not carry the noise of the value")
+        return replace(estimate, low=interval[0], high=interval[1])
+
+    def _without_null(self, metric: Metric, estimate: Estimate, level: float) -> Estimate:
+        """Return the estimate for soft labels, whose noise is not that of labels redrawn from probabilities."""
+        estimate = noted(estimate, "no null level for soft labels: redrawn labels would be noisier than they are")
+        if isinstance(metric, CalibrationError) or not metric.bootstraps:
+            return estimate
+        values = np.array([_value(metric, sums[metric.gathering]) for sums in self.boot])
+        interval = intervals.basic(estimate.value, values[~np.isnan(values)], level)
+        return estimate if interval is None else replace(estimate, level=level, low=interval[0], high=interval[1])
+
+    def _interval(
+        self, metric: Metric, key: Hashable, value: float, null: list[Any], level: float
+    ) -> tuple[float, float] | None:
+        boot = [sums[key] for sums in self.boot]
+        if isinstance(metric, CalibrationError):
+            return intervals.scaled_gaps(metric, self.base[key], boot, null, level)
+        values = np.array([_value(metric, sums) for sums in boot])
+        return intervals.basic(value, values[~np.isnan(values)], level)
+
+
+def _pin(metrics: Sequence[Metric], sums: Sums) -> dict[Metric, Metric]:
+    """Fix data-dependent bins; measures that gathered together share their fixed bins."""
+    fixed: dict[Hashable, Any] = {}
+    pinned = {}
+    for metric in metrics:
+        done = fixed.setdefault(metric.gathering, metric.pinned(sums[metric.gathering]))
+        same = isinstance(metric, CalibrationError) and isinstance(done, CalibrationError) and done.bins_in_use
+        pinned[metric] = replace(metric, bins_in_use=done.bins_in_use) if same else metric  # type: ignore[type-var]
+    return pinned
+
+
+def _affordable(
+    read: Gathered, pinned: Mapping[Metric, Metric], replicates: int, whole: bool
+) -> tuple[dict[Hashable, Metric], int]:
+    """Return the measures that can be drawn again with what their replicates take, and how many replicates."""
+    keyed = {metric.gathering: metric for metric in pinned.values() if not metric.costly}
+    sizes = {}
+    for original, metric in pinned.items():
+        sums = read.sums[original.gathering]
+        final = original.final(sums) if isinstance(original, CalibrationError) else sums
+        sizes[metric.gathering] = _bytes(final, read.data.n, whole)
+    most = {key: _MOST_REPLICATE_BYTES // (sizes[key] * len(keyed)) for key in keyed}
+    kept = {key: metric for key, metric in keyed.items() if most[key] >= _FEWEST_REPLICATES}
+    return kept, int(min([replicates, *(most[key] for key in kept)]))
+
+
+def _bytes(sums: Any, rows: int, whole: bool) -> int:
+    """Return about what one replicate takes: of the sums over bins ten arrays, of collected rows five columns."""
+    if isinstance(sums, BinSums):
+        return 10 * 8 * sums.weight.size
+    return 64 if whole or sums.merging == "exact" else 5 * 8 * rows
+
+
+@dataclass(frozen=True)
+class _Values:
+    """The values of the measures of one key, in place of a replicate's rows that no further batch will join."""
+
+    of: Mapping[Metric, float]
+
+
+def _valued(pinned: Mapping[Metric, Metric], sums: Sums) -> Sums:
+    """Return the sums with values in place of those that collect rows."""
+    return {key: one if one.merging == "exact" else _values(pinned, key, one) for key, one in sums.items()}
+
+
+def _values(pinned: Mapping[Metric, Metric], key: Hashable, sums: Any) -> _Values:
+    return _Values({metric: metric.value(sums) for metric in pinned.values() if metric.gathering == key})
+
+
+def _value(metric: Metric, sums: Any) -> float:
+    return sums.of[metric] if isinstance(sums, _Values) else metric.value(sums)
+
+
+def _merge_into(replicates: list[Sums], index: int, sums: Sums) -> None:
+    if index == len(replicates):
+        replicates.append(sums)
+    else:
+        replicates[index] = resampling.merge(replicates[index], sums)
+
+
+def noted(estimate: Estimate, note: str) -> Estimate:
+    """Return the estimate with one more note."""
+    return replace(estimate, notes=(*estimate.notes, note))

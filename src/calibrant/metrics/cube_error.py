@@ -1,0 +1,156 @@
+"""Debiased squared canonical calibration error on cubes of the simplex, with its interval.
+
+With residuals r = e_y - p and cubes b of weight share s_b, the error is sum_b s_b |E(r | b)|^2. In each cube
+    U_b = (|sum w r|^2 - sum w^2 |r|^2) / ((sum w)^2 - sum w^2),
+the mean of r_i . r_j over pairs of different rows, is unbiased for |E(r | b)|^2. Source: Lee, Huang, Hassani and
+Dobriban (2023), whose plug-in has n_b^2 in the place of n_b (n_b - 1).
+
+Interval. By Hoeffding's decomposition, with d = E(r | b) and S = Cov(r | b), the variance of the estimate is
+    sum_b s_b^2 [4 d'Sd h_b + 2 tr(S^2) h_b^2] + h (sum_b s_b |d|^4 - error^2),   h = sum w^2 / (sum w)^2 (1/n),
+where the second term alone is left at a calibrated model (the estimate is then of order 1/n, not 1/sqrt(n): Sun,
+Chaudhari, Barnett and Dobriban, 2024). Along d = c d_hat the first is proportional to the error and the third to its
+square, so the variance is B + a t + c t^2 at an error of t; the interval holds the t >= 0 that
+(estimate - t)^2 <= z^2 (B + a t + c t^2) does not reject, and so passes from one regime to the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtri
+
+from calibrant.errors import is_whole, require
+from calibrant.estimate import Estimate
+from calibrant.metrics.base import Metric
+from calibrant.metrics.cube_sums import CubeSums
+from calibrant.predictions import Predictions
+from calibrant.registry import register, spec_of
+from calibrant.statistics import Collected
+
+_FEWEST_ROWS = 200  # under this, the normal limit is not checked
+_MOST_COLUMNS = 100  # of the residuals: the products of their columns are r^2 numbers a cube
+_MOST_ALONE = 0.005  # share of the weight in cubes with one row: they count 0, and have larger gaps than most
+
+
+def interval(sums: CubeSums, value: float, level: float) -> tuple[float, float]:
+    """Return the interval of the error: the t >= 0 with (value - t)^2 <= z^2 (B + a t + c t^2)."""
+    s, gaps, z = sums.shares, sums.squared_gaps, float(ndtri((1 + level) / 2))
+    plug_in = float(s @ gaps)
+    w = sums.batch.row_weights
+    constant = float(s**2 @ sums.degenerate_variance())
+    slope = 4 * float(s**2 @ sums.linear_variance()) / plug_in if plug_in else 0.0
+    between = float(w @ w / w.sum() ** 2) * (float(s @ gaps**2) / plug_in**2 - 1) if plug_in else 0.0
+    lead, half = 1 - z**2 * max(between, 0.0), value + z**2 * slope / 2
+    inner = half**2 - lead * (value**2 - z**2 * constant)
+    if inner < 0 or lead <= 0:  # below anything that an error could give, or too few rows to bound it
+        return 0.0, 0.0 if inner < 0 else np.inf
+    low, high = (half - inner**0.5) / lead, (half + inner**0.5) / lead
+    return max(low, 0.0), max(high, 0.0)
+
+
+@register("measure", "squared_canonical", reference="lee2023", cost="O(n k); the interval O(n k^2), up to 100 columns")
+@dataclass(frozen=True, kw_only=True)
+class SquaredCanonicalError(Metric):
+    """Debiased squared canonical calibration error, on cubes of the simplex, with an interval.
+
+    The mean over rows of |E(e_y - p | cube of p)|^2; every cube by the mean product of the residuals of its pairs of
+    rows, which is unbiased, so that the value may be negative. It is the error of the cubes' mean vectors: errors that
+    cancel inside a cube are not seen, and finer cubes see more with more noise.
+
+    Parameters
+    ----------
+    top : use the ``top`` largest probabilities of each row, in descending order, and whether the label is there;
+        1 is the confidence, None (default) the whole vector in the order of the classes.
+    bins : cubes a side, of width 1 / bins (default 5).
+    level : of the interval.
+
+    Notes
+    -----
+    Details: ``low`` and ``high``, an interval for the error with these cubes at ``level``, checked by simulation at
+    calibrated and miscalibrated truths (docs/theory/tests.md); ``alone``, the share of the weight in cubes that hold
+    one row, which count 0. The interval is left out, with a note, under 200 rows, over 100 columns, and where more than
+    0.5 % of the weight is alone: rare cubes have the largest gaps, and the estimate is then too low. Weights are
+    importances. Soft labels stand in the place of e_y. Rows are kept.
+
+    References
+    ----------
+    Lee, Huang, Hassani and Dobriban (2023); interval: after Sun, Chaudhari, Barnett and Dobriban (2024).
+    """
+
+    name = "squared_canonical"
+    bounds = (-2.0, 2.0)
+    bootstraps = False
+    repeats = False
+
+    top: int | None = None
+    bins: int = 5
+    level: float = 0.95
+
+    def __post_init__(self) -> None:
+        whole = self.top is None or (is_whole(self.top) and self.top >= 1)
+        require(whole, "top", "be a positive whole number, or None", self.top)
+        require(is_whole(self.bins) and self.bins >= 1, "bins", "be a positive whole number", self.bins)
+        require(0 < self.level < 1, "level", "lie between 0 and 1", self.level)
+
+    @property
+    def spec(self) -> str:
+        """The spec string."""
+        return spec_of(self)
+
+    @property
+    def estimand(self) -> str:
+        """The same functional of the population, with these cubes."""
+        what = "whole vector" if self.top is None else f"{self.top} largest probabilities"
+        return f"mean squared gap of the {what} of the population, in cubes of width 1/{self.bins}"
+
+    @property
+    def gathering(self) -> Hashable:
+        """The rows themselves."""
+        return "collected rows"
+
+    def sums(self, predictions: Predictions) -> Collected:
+        """Return the rows."""
+        fits = self.top is None or self.top <= predictions.k
+        require(fits, "top", f"be at most the number of classes, {predictions.k}", self.top)
+        return Collected((predictions,))
+
+    def value(self, sums: Collected) -> float:
+        """Return the estimate; NaN where no cube holds two rows."""
+        return _value(CubeSums(sums.pooled, self.bins, self.top))
+
+    def estimate(self, sums: Collected) -> Estimate:
+        """Return the estimate with its interval."""
+        found = CubeSums(sums.pooled, self.bins, self.top)
+        value, alone = _value(found), max(0.0, 1 - float(found.shares.sum()))
+        reason = _no_interval(found, alone)
+        details: dict[str, Any] = {"cubes": len(found.mass), "alone": alone}
+        if not reason:
+            details["low"], details["high"] = interval(found, value, self.level)
+            details["level"] = self.level
+        return Estimate(
+            name=self.name,
+            value=value,
+            n=len(sums.pooled),
+            spec=self.spec,
+            estimand=self.estimand,
+            details=details,
+            notes=(f"no interval: {reason}",) if reason else (),
+        )
+
+
+def _value(sums: CubeSums) -> float:
+    return float(sums.shares @ sums.unbiased) if len(sums.mass) else float("nan")
+
+
+def _no_interval(sums: CubeSums, alone: float) -> str:
+    """Return why there is no interval, or nothing."""
+    if not len(sums.mass):
+        return "no cube holds two rows"
+    if sums.batch.effective_rows < _FEWEST_ROWS:
+        return f"fewer than {_FEWEST_ROWS} effective rows"
+    if (sums.batch.k if sums.top is None else sums.top) > _MOST_COLUMNS:
+        return f"more than {_MOST_COLUMNS} columns"
+    return f"{alone:.1%} of the weight is in cubes that hold one row" if alone > _MOST_ALONE else ""

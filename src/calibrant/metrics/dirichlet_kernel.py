@@ -1,0 +1,78 @@
+"""Leave-one-out kernel regression on the simplex: what the pairwise and the canonical calibration error share.
+
+The kernel of row i at p is the Dirichlet density at p with parameters p_i / h + 1; for two classes it is the Beta
+density. Source: Popordanoska, Sayer and Blaschko (2022), after Ouimet and Tolosana-Delgado (2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from calibrant.errors import require
+
+Floats = NDArray[np.float64]
+T = TypeVar("T")
+
+BANDWIDTHS = 10.0 ** np.linspace(-4, 0, 13)  # among which the likelihood chooses
+_IMPOSSIBLE = -1e290  # stands for log 0, so that 0 times it is 0; any other product with it is far below all logs
+
+
+def check(bandwidth: float | None, norm: float) -> None:
+    """Raise ``DataError`` unless the options hold."""
+    positive = bandwidth is None or 0 < bandwidth < np.inf
+    require(positive, "bandwidth", "be a positive number, or None to choose it by likelihood", bandwidth)
+    require(norm in (1, 2), "norm", "be 1 or 2", norm)
+
+
+def log_kernels(at: Floats, rows: Floats, h: float) -> Floats:
+    """Return the log densities at points (j, k) under the kernels of rows (i, k), as (j, i); -inf where it is 0."""
+    with np.errstate(divide="ignore"):
+        logs = np.maximum(np.log(at), _IMPOSSIBLE)
+    order = rows / h
+    gamma = scipy.special.gammaln
+    normalizer = gamma(order + 1).sum(1) - gamma((order + 1).sum(1))  # (i,)
+    densities: Floats = logs @ order.T - normalizer
+    if not at.all():
+        densities[densities < 1e-10 * _IMPOSSIBLE] = -np.inf
+    return densities
+
+
+def scaled(logs: Floats) -> tuple[Floats, Floats]:
+    """Return the exponentials (j, i), each row over its largest, and the logs of these (j,); -inf for rows of zeros."""
+    largest = logs.max(1)
+    logs -= np.where(largest > -np.inf, largest, 0.0)[:, None]
+    return np.exp(logs, out=logs), largest
+
+
+def likeliest(likelihood: Callable[[float], float]) -> float:
+    """Return the bandwidth with the largest likelihood, the largest one on ties."""
+    return float(max(BANDWIDTHS[::-1], key=likelihood))
+
+
+def mean_power(powers: Floats, weight: Floats, reached: NDArray[np.bool_], norm: float) -> float:
+    """Return the weighted mean over the rows that are reached, its root for norm 2; NaN where none is."""
+    if not reached.any():
+        return float("nan")
+    mean = float((powers * weight)[reached].sum() / weight[reached].sum())
+    return mean if norm == 1 else float(np.sqrt(mean))
+
+
+def remarks(reached: NDArray[np.bool_]) -> tuple[str, ...]:
+    """Say where the kernel of no other row reaches a row."""
+    if reached.all():
+        return ()
+    left_out = "rows that the kernel of no other row reaches are left out"
+    return (left_out if reached.any() else "not defined: the kernel of no row reaches another",)
+
+
+def kept(memo: dict[Hashable, Any], key: Hashable, make: Callable[[], T]) -> T:
+    """Return what the memo holds under the key, made where it is missing."""
+    if key not in memo:
+        memo[key] = make()
+    value: T = memo[key]
+    return value

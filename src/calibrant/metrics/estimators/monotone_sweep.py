@@ -1,0 +1,153 @@
+"""Monotone sweep: as many equal-mass bins as keep the outcome rates in order.
+
+From one bin on, the number of equal-mass bins grows until for the first time the rates of the bins, in the order of
+the scores, are not non-decreasing; the last number before is used: the largest B for which 1, 2, .., B bins are all
+monotone. Equal scores are never split, and bins that ties leave empty are passed over; each column (class) has its own
+number of bins. Source: Roelofs, Cain, Shlens and Mozer (2022), Mitigating bias in calibration error estimation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrant.errors import is_whole, require
+from calibrant.metrics.estimators.base import Binning
+from calibrant.metrics.notions import Notion
+from calibrant.predictions import Predictions
+from calibrant.registry import register
+from calibrant.statistics import BinSums, Column, Merging, Statistic
+from calibrant.statistics.bin_sums import common_unit
+
+Floats = NDArray[np.float64]
+
+_ROUNDING = 1e-9  # of rates of bins, which are differences of cumulative sums: such a decrease is none
+
+
+@register("estimator", "monotone_sweep", reference="roelofs2022")
+@dataclass(frozen=True, kw_only=True)
+class MonotoneSweep(Binning):
+    """As many bins of equal weight as keep the rates of the bins monotone, at most ``bins``.
+
+    The rows are collected. Cost: a sort of each column, then O(B^2) for the B bins that are found.
+    """
+
+    bins: int = 1000
+    right: bool = True
+
+    def __post_init__(self) -> None:
+        require(is_whole(self.bins) and self.bins > 0, "bins", "be a positive whole number", self.bins)
+        require(self.right, "right", "be True for swept bins: they end at a score, ties included", self.right)
+
+    def gather(self, notion: Notion, predictions: Predictions, *, squares: bool) -> Swept:
+        """Return the batch itself."""
+        del squares  # known anyway
+        return Swept(binning=self, notion=notion, batches=(predictions,))
+
+    def finish(self, gathered: Swept) -> BinSums:
+        """Return the sums over the swept bins of all rows gathered."""
+        return gathered.binned()
+
+    def words(self) -> str:
+        """Describe the bins."""
+        return f"the most equal-mass bins with monotone rates, up to {self.bins}, ties together"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Swept(Statistic):
+    """The batches as they came."""
+
+    binning: MonotoneSweep
+    notion: Notion
+    batches: tuple[Predictions, ...]
+
+    @property
+    def merging(self) -> Merging:
+        """Rows are kept."""
+        return "collecting"
+
+    def merge(self, other: Swept) -> Swept:
+        """Return the rows of both."""
+        return Swept(binning=self.binning, notion=self.notion, batches=self.batches + other.batches)
+
+    def binned(self) -> BinSums:
+        """Return the sums over the bins; a column with fewer than another ends in empty bins."""
+        weights = np.concatenate([batch.row_weights for batch in self.batches])
+        unit, columns = common_unit(weights), []
+        for scores, outcomes, of_rows in self.notion.columns_of(self.batches):
+            there = (of_rows > 0) & ~np.isnan(scores)  # a row that is not in the column has no score
+            columns.append(_column_bins(scores[there], outcomes[there], of_rows[there], self.binning.bins, unit))
+        most = max(len(column["rows"]) for column in columns)
+        planes = {name: np.stack([_padded(c[name], most, name) for c in columns]) for name in columns[0]}
+        sums = BinSums(n=int((weights > 0).sum()), mass=float(weights.sum()), **planes)
+        return self.notion.keyed(sums, self.batches)
+
+
+def _column_bins(scores: Floats, outcomes: Floats, weights: Floats, most: int, unit: float) -> dict[str, NDArray[Any]]:
+    """Return the sums (B,) and edges (B + 1,) of one column of rows of positive weight."""
+    edges = swept_edges(Column.of(scores, outcomes, weights), most, unit)
+    bins = np.searchsorted(edges[1:-1], scores)  # a score at an edge is in the bin that ends there
+    summands = {
+        "weight": weights,
+        "score": weights * scores,
+        "outcome": weights * outcomes,
+        "square_weight": weights**2,
+    }
+    size = len(edges) - 1
+    sums = {name: np.bincount(bins, values, minlength=size) for name, values in summands.items()}
+    return {"edges": edges, "rows": np.bincount(bins, minlength=size), **sums}
+
+
+def _padded(values: NDArray[Any], bins: int, name: str) -> NDArray[Any]:
+    """Return the values of a column with empty bins without width at its end."""
+    if name == "edges":
+        return np.pad(values, (0, bins + 1 - len(values)), mode="edge")
+    return np.pad(values, (0, bins - len(values)))
+
+
+def swept_edges(column: Column, most: int, unit: float) -> Floats:
+    """Return the edges (B + 1,) of the swept bins from 0 to 1; those inside lie halfway between two scores."""
+    if column.rows == 0:
+        return np.array([0.0, 1.0])
+    weight, outcome = np.cumsum(column.weight), np.cumsum(column.outcome)
+    if (np.diff(column.rates) >= -_ROUNDING).all():  # then all bins that join neighbours are monotone too
+        return _edges(column.scores, _ends(weight, most, unit))
+    ends = _ends(weight, 1, unit)
+    for bins in range(2, most + 1):
+        more = _ends(weight, bins, unit)
+        if not _monotone(weight[more], outcome[more]):
+            break
+        ends = more
+    return _edges(column.scores, ends)
+
+
+def _ends(weight: Floats, bins: int, unit: float) -> NDArray[np.int64]:
+    """Return the last score of each non-empty bin, from the cumulative weight (m,).
+
+    With a common ``unit`` of the weights, the N units are cut as evenly as whole units allow, the first N mod B bins
+    holding one more. A score goes where its first unit goes.
+    """
+    total = float(weight[-1])
+    starts = np.arange(1, bins) * (total / bins)
+    if unit:
+        whole, extra = divmod(round(total / unit), bins)
+        starts = unit * (np.arange(1, bins) * whole + np.minimum(np.arange(1, bins), extra))
+    before = np.concatenate([[0.0], weight[:-1]]) + 1e-9 * total / bins  # sums of weights round: that is no boundary
+    firsts = np.searchsorted(before, starts)  # the first score of each bin after the first
+    return np.unique(np.append(firsts[(firsts > 0) & (firsts < len(weight))] - 1, len(weight) - 1))
+
+
+def _monotone(weight: Floats, outcome: Floats) -> bool:
+    """Whether the rates of bins do not decrease, from the cumulative weight and outcome at their ends (B,)."""
+    rates = np.diff(outcome, prepend=0.0) / np.diff(weight, prepend=0.0)
+    return bool((np.diff(rates) >= -_ROUNDING).all())
+
+
+def _edges(scores: Floats, ends: NDArray[np.int64]) -> Floats:
+    below, above = scores[ends[:-1]], scores[ends[:-1] + 1]
+    middle = 0.5 * (below + above)
+    middle = np.where(middle < above, middle, below)  # neighbours one bit apart have no middle
+    return np.concatenate([[0.0], middle, [1.0]])

@@ -1,0 +1,136 @@
+"""Kernel test of canonical calibration: the SKCE against labels redrawn from the probabilities, or a normal limit.
+
+For fixed scores the unbiased SKCE is a quadratic form in the labels. With K the kernel matrix times the weights of both
+rows and without its diagonal,
+    sum_ij K_ij r_i . r_j = sum_ij K_ij 1{y_i = y_j} - 2 sum_j (K p)_j,y_j + sum_j p_j . (K p)_j,
+so R redrawn label vectors need K once, in strips below its diagonal, and R sums of its rows by class. Source: Widmann,
+Lindsten and Zachariah (2019), for the statistic; the resampling is that of consistency tests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.special import ndtr
+
+from calibrant.errors import require
+from calibrant.metrics.kernel_error import block_sums, check_kernel
+from calibrant.metrics.row_blocks import Rows
+from calibrant.metrics.tests.base import CalibrationTest, TestResult
+from calibrant.metrics.tests.redraw import check_redraws, observed_and_redrawn, upper_p_value
+from calibrant.metrics.vector_kernels import Kernel, tiles
+from calibrant.predictions import Predictions
+from calibrant.registry import register
+from calibrant.statistics import Collected
+
+Floats = NDArray[np.float64]
+_SUMS = 1 << 17  # sums by class of one strip of K: 1 MB, so that they stay in cache
+
+
+def unbiased_sums(batch: Predictions, kernel: Kernel, labels: NDArray[np.int32]) -> Floats:
+    """Return sum_{i != j} w_i w_j h_ij for each of several label vectors (R, n)."""
+    n, k = len(batch), batch.k
+    totals, mixed = np.zeros(len(labels)), np.zeros((n, k))
+    for columns in tiles(n, k):
+        strip = _strip(batch, kernel, columns, mixed)
+        drawn = labels[:, columns]
+        at_once = max(1, _SUMS // (k * strip.shape[1]))
+        for start in range(0, len(labels), at_once):
+            some = slice(start, start + at_once)
+            totals[some] += 2 * _same_class(strip, labels[some, columns.start :], drawn[some], k)
+    rows = Rows(batch)
+    for tile in tiles(n, k):
+        cross = mixed[tile][np.arange(len(mixed[tile])), labels[:, tile]].sum(1)
+        totals += float(np.sum(mixed[tile] * rows.probabilities(tile))) - 2 * cross
+    return totals
+
+
+def _strip(batch: Predictions, kernel: Kernel, columns: slice, mixed: Floats) -> Floats:
+    """Return columns of K below its diagonal (m', m); adds the products of these pairs with p to ``mixed`` (n, k)."""
+    rows, w, n = Rows(batch), batch.row_weights, len(batch)
+    p = rows.probabilities(columns)
+    strip = np.empty((n - columns.start, len(p)))
+    for tile in (tile for tile in tiles(n, batch.k) if tile.start >= columns.start):
+        q = rows.probabilities(tile)
+        values = kernel.between(q, p) * np.outer(w[tile], w[columns])
+        values = np.tril(values, -1) if tile == columns else values
+        mixed[columns] += values.T @ q
+        mixed[tile] += values @ p
+        strip[tile.start - columns.start : tile.stop - columns.start] = values
+    return strip
+
+
+def _same_class(strip: Floats, labels: NDArray[np.int32], drawn: NDArray[np.int32], k: int) -> Floats:
+    """Return sum_ij K_ij 1{y_i = y_j} over the columns j of the strip, for each label vector (R,)."""
+    (replicates, n), m = labels.shape, drawn.shape[1]
+    cells = (labels.T + k * np.arange(replicates, dtype=np.int32)).ravel()  # (n R,): replicate and class of each row
+    one_hot = sparse.csc_matrix((np.ones(len(cells)), cells, np.arange(n + 1) * replicates), shape=(replicates * k, n))
+    by_class = (one_hot @ strip).reshape(replicates, k, m)
+    return np.asarray(by_class[np.arange(replicates)[:, None], drawn, np.arange(m)].sum(1))
+
+
+@register("test", "skce_test", reference="widmann2019", cost="O(n^2 (k + replicates)); estimator='block': O(n k)")
+@dataclass(frozen=True, kw_only=True)
+class KernelTest(CalibrationTest):
+    """Kernel test of canonical calibration: is the squared kernel calibration error above 0?
+
+    Parameters
+    ----------
+    kernel, bandwidth, block_size : as in the measure ``skce``.
+    estimator : ``"unbiased"`` (default), all pairs, with a resampled p-value; ``"block"``, pairs inside blocks, with a
+        normal one: linear in n, and weaker.
+    replicates, seed : of the redrawn labels.
+
+    Notes
+    -----
+    Null: labels are drawn from the predicted probabilities, independently given the scores. One-sided. With
+    ``"unbiased"`` the level is at most the nominal one at every n, k and with any weights. With ``"block"`` it is
+    asymptotic: z = sum_b S_b / sqrt(sum_b S_b^2) over the sums S_b of the blocks, which are independent with mean 0;
+    docs/theory/tests.md says from which n. Rows are kept. Cost O(n^2 (k + replicates)) time and O(n replicates)
+    memory, beside O(n k) for K p; the block form O(n block_size k).
+    """
+
+    null: ClassVar[str] = "the labels are drawn from the predicted probabilities"
+
+    kernel: Literal["laplacian", "total_variation"] = "laplacian"
+    bandwidth: float | None = None
+    estimator: Literal["unbiased", "block"] = "unbiased"
+    block_size: int = 2
+    replicates: int = 999
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_kernel(self.kernel, self.bandwidth, self.block_size)
+        check_redraws(self.replicates, self.seed)
+        known = self.estimator in ("unbiased", "block")
+        require(known, "estimator", "be 'unbiased' or 'block'", repr(self.estimator))
+
+    def sums(self, predictions: Predictions) -> Collected:
+        """Return the rows."""
+        return Collected((predictions,))
+
+    def result(self, sums: Collected) -> TestResult:
+        """Return the SKCE and its p-value; NaN with fewer than two rows."""
+        batch = sums.pooled
+        if len(batch) < 2:
+            return self.found(float("nan"), float("nan"), len(batch), "needs at least two rows")
+        kernel = Kernel.fitted(self.kernel, self.bandwidth, batch)
+        return self._resampled(batch, kernel) if self.estimator == "unbiased" else self._normal(batch, kernel)
+
+    def _resampled(self, batch: Predictions, kernel: Kernel) -> TestResult:
+        labels = observed_and_redrawn(batch, self.replicates, self.seed)
+        w = batch.row_weights
+        values = unbiased_sums(batch, kernel, labels) / float(w.sum() ** 2 - w @ w)
+        found = {"bandwidth": kernel.bandwidth, "replicates": self.replicates}
+        return self.found(float(values[0]), upper_p_value(values), len(batch), **found)
+
+    def _normal(self, batch: Predictions, kernel: Kernel) -> TestResult:
+        blocks, pairs = block_sums(batch, kernel, self.block_size)
+        spread = float(np.sqrt(blocks @ blocks))
+        z = float(blocks.sum()) / spread if spread else 0.0
+        value = float(blocks.sum() / pairs.sum())
+        return self.found(value, float(ndtr(-z)), len(batch), bandwidth=kernel.bandwidth, z=z)

@@ -1,0 +1,60 @@
+"""Labels redrawn from the predicted probabilities, and the p-value that they give: exact at every n.
+
+If P(Y = c | p) = p_c and rows are independent given their scores, the observed labels and R redrawn ones are
+exchangeable, so (1 + #{redrawn statistics >= observed}) / (R + 1) is at most a with chance at most a, for any statistic
+of scores, labels and weights. Source: Broecker and Smith (2007); the finite-sample rule is that of Monte Carlo tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrant import kernels
+from calibrant.errors import is_whole, require
+from calibrant.predictions import Predictions
+
+Floats = NDArray[np.float64]
+_STREAM = 0x74657374  # keeps these draws apart from those of null levels and bootstrap weights
+_AT_ONCE = 1 << 22  # labels drawn in one walk over the scores: 16 MB, and 32 MB of uniforms
+_ROUNDING = 1e-9  # statistics that differ by less, relative to the largest, are the same
+
+
+def check_redraws(replicates: int, seed: int) -> None:
+    """Raise ``DataError`` unless replicates and seed are whole numbers, replicates at least 1."""
+    require(is_whole(replicates) and replicates >= 1, "replicates", "be a positive whole number", replicates)
+    require(is_whole(seed), "seed", "be a whole number", seed)
+
+
+def redrawn(predictions: Predictions, replicates: int, seed: int) -> Iterator[NDArray[np.int32]]:
+    """Yield ``replicates`` label vectors (n,) drawn from the probabilities, keyed by the keys of the rows."""
+    at_once = max(1, _AT_ONCE // len(predictions))
+    for start in range(0, replicates, at_once):
+        several = range(start, min(start + at_once, replicates))
+        uniforms = np.stack([kernels.uniforms(predictions.row_keys, seed ^ _STREAM, r) for r in several])
+        total = predictions.summary.total
+        yield from kernels.draw_labels(predictions.scores, uniforms, logits=predictions.logits, total=total)
+
+
+def observed_and_redrawn(predictions: Predictions, replicates: int, seed: int) -> NDArray[np.int32]:
+    """Return the labels (R + 1, n): the observed ones first, then the redrawn ones."""
+    labels = np.empty((replicates + 1, len(predictions)), np.int32)
+    labels[0] = predictions.hard_labels
+    for row, drawn in zip(labels[1:], redrawn(predictions, replicates, seed), strict=True):
+        row[:] = drawn
+    return labels
+
+
+def upper_p_value(statistics: Floats) -> float:
+    """Return the p-value of the first of R + 1 statistics when large ones speak against the null; NaN if it is NaN.
+
+    Redrawn statistics within rounding of the observed one count as equal to it, which can only raise the p-value.
+    """
+    observed, drawn = statistics[0], statistics[1:]
+    if np.isnan(observed):
+        return float("nan")
+    finite = np.abs(statistics[np.isfinite(statistics)])
+    slack = _ROUNDING * finite.max(initial=0.0)
+    return float((1 + np.count_nonzero(~(drawn < observed - slack))) / (len(drawn) + 1))

@@ -1,0 +1,122 @@
+"""The debiased squared canonical error: by hand, a slow loop, and its interval."""
+
+import numpy as np
+import pytest
+
+from calibrant import Predictions
+from calibrant.errors import DataError
+from calibrant.metrics import squared_canonical
+from calibrant.metrics.cube_sums import CubeSums
+from simulation import simulate
+
+
+def residuals(batch, top):
+    r = np.eye(batch.k)[batch.labels] - batch.scores
+    if top is None:
+        return batch.scores, r
+    order = np.argsort(-batch.scores, axis=1)[:, :top]
+    return np.take_along_axis(batch.scores, order, 1), np.take_along_axis(r, order, 1)
+
+
+def loop(batch, bins, top):
+    """Return (value, variance at calibration) by sums over pairs of rows."""
+    p, r = residuals(batch, top)
+    w, keys = batch.row_weights, [tuple(np.minimum(np.floor(row * bins), bins - 1)) for row in p]
+    value = variance = 0.0
+    for key in set(keys):
+        rows = [i for i in range(len(batch)) if keys[i] == key]
+        pairs = [(i, j) for i in rows for j in rows if i != j]
+        if pairs:
+            mass = sum(w[i] * w[j] for i, j in pairs)
+            share = w[rows].sum() / w.sum()
+            value += share * sum(w[i] * w[j] * (r[i] @ r[j]) for i, j in pairs) / mass
+            variance += share**2 * 2 * sum((w[i] * w[j] * (r[i] @ r[j])) ** 2 for i, j in pairs) / mass**2
+    return value, variance
+
+
+@pytest.mark.parametrize("top", [None, 1, 2])
+@pytest.mark.parametrize("weights", [False, True])
+def test_equals_the_loop(top, weights):
+    plain = simulate(80, k=4)
+    w = np.random.default_rng(0).gamma(2.0, size=80) if weights else None
+    batch = Predictions.from_probabilities(plain.scores, plain.labels, weights=w)
+    value, variance = loop(batch, 3, top)
+    assert float(squared_canonical(batch, top=top, bins=3)) == pytest.approx(value, abs=1e-12)
+    sums = CubeSums(batch, 3, top)
+    assert float(sums.shares**2 @ sums.degenerate_variance()) == pytest.approx(variance, rel=1e-10)
+
+
+def test_two_rows_by_hand():
+    batch = Predictions.from_probabilities([[0.7, 0.3], [0.9, 0.1]], [1, 0])
+    # residuals (-0.7, 0.7) and (0.1, -0.1): their product is -0.14
+    assert float(squared_canonical(batch, bins=2)) == pytest.approx(-0.14)
+    assert float(squared_canonical(batch, top=1, bins=2)) == pytest.approx(-0.07)
+
+
+def test_rows_alone_count_nothing():
+    batch = Predictions.from_probabilities([[0.7, 0.3], [0.9, 0.1], [0.1, 0.9]], [1, 0, 1])
+    found = squared_canonical(batch, bins=2)
+    assert float(found) == pytest.approx(-0.14 * 2 / 3)
+    assert found.details["alone"] == pytest.approx(1 / 3)
+    alone = squared_canonical(batch.take(np.array([0, 2])), bins=2)
+    assert np.isnan(float(alone))
+    assert alone.notes
+
+
+@pytest.mark.parametrize(
+    ("batch", "options", "why"),
+    [
+        (simulate(100), {}, "fewer than 200"),
+        (simulate(400, k=120), {"bins": 1}, "more than 100 columns"),
+        (simulate(400, k=4), {"bins": 20}, "hold one row"),
+    ],
+)
+def test_where_there_is_no_interval(batch, options, why):
+    found = squared_canonical(batch, **options)
+    assert "low" not in found.details
+    assert why in found.notes[0]
+
+
+def coverage(temperature, truth, top, n=400, sets=200):
+    """Return the share of intervals at level 0.9 that hold the truth."""
+    held = 0
+    for seed in range(sets):
+        details = squared_canonical(simulate(n, temperature, k=2, seed=seed), top=top, bins=5, level=0.9).details
+        held += details["low"] <= truth <= details["high"]
+    return held / sets
+
+
+def true_value(temperature, top):
+    rng = np.random.default_rng(1)
+    z = 2 * rng.normal(size=(400_000, 2))
+    p, q = (1 / (1 + np.exp((z[:, 1] - z[:, 0]) / t)) for t in (1, temperature))
+    p, q = (p, q) if top is None else (np.maximum(p, 1 - p), np.where(p > 0.5, q, 1 - q))
+    cube = np.minimum(np.floor(p * 5), 4).astype(int)
+    gaps = np.bincount(cube, q - p, 5) / np.maximum(np.bincount(cube, minlength=5), 1)
+    return (2 if top is None else 1) * float(np.bincount(cube, minlength=5) / len(p) @ gaps**2)
+
+
+@pytest.mark.parametrize("top", [None, 1])
+@pytest.mark.parametrize("temperature", [1.0, 1.5, 3.0])
+def test_the_interval_covers(temperature, top):
+    truth = 0.0 if temperature == 1 else true_value(temperature, top)
+    # 200 sets at 0.9: four standard errors are 0.085
+    assert coverage(temperature, truth, top) >= 0.815
+
+
+def test_the_interval_leaves_zero_where_the_error_is_large():
+    details = squared_canonical(simulate(2000, 2.0), bins=3).details
+    assert 0 < details["low"] < details["high"]
+    calibrated = squared_canonical(simulate(2000), bins=3).details
+    assert calibrated["low"] == 0
+
+
+@pytest.mark.parametrize("options", [{"top": 0}, {"bins": 0}, {"level": 1.0}])
+def test_wrong_options(options):
+    with pytest.raises(DataError):
+        squared_canonical(**options)
+
+
+def test_top_is_at_most_the_number_of_classes():
+    with pytest.raises(DataError, match="number of classes"):
+        squared_canonical(simulate(10), top=5)
