@@ -66,6 +66,9 @@ class Replicates:
         """Return the estimate with its interval and its null level."""
         pinned = self.pinned[metric]
         key = pinned.gathering
+        known = estimate.details
+        if not metric.bootstraps and "low" in known and known.get("level", level) == level:
+            estimate = replace(estimate, low=known["low"], high=known["high"], level=level)
         if metric.costly:
             return noted(estimate, "no null level: too slow to be computed on redrawn labels")
         if key not in self.base:
@@ -79,6 +82,8 @@ class Replicates:
         values = np.array([_value(pinned, sums) for sums in null])
         low, high = intervals.quantiles(values, level)
         estimate = replace(estimate, level=level, null=float(values.mean()), null_low=low, null_high=high)
+        if not metric.bootstraps and estimate.low is not None:
+            return estimate
         if not metric.bootstraps:
             what = "a maximum" if isinstance(metric, CalibrationError) and metric.binning != "sweep" else "this measure"
             return noted(estimate, f"no valid interval for {what}: compare with the null band")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from calibrant import kernels
 from calibrant.metrics import Metric
+from calibrant.metrics.tests.redraw import redrawn
 from calibrant.predictions import Predictions
 
 Sums = dict[Hashable, Any]
@@ -22,7 +23,6 @@ FEWEST_ROWS = 10  # fewer tell nothing by resampling or splitting
 _NULL_STREAM = 0x6E756C6C  # keeps redrawn labels apart from bootstrap weights
 _AT_ONCE = 2 * kernels.LANES  # replicates
 _ROWS_AT_ONCE = 1 << 16  # whose weights in these replicates take 8 MB
-_LABELS_AT_ONCE = 1 << 22  # drawn in one walk over the scores: 16 MB, and 32 MB of uniforms
 
 
 def gather(metrics: Mapping[Hashable, Metric], predictions: Predictions) -> Sums:
@@ -75,10 +75,5 @@ def null(metrics: Mapping[Hashable, Metric], predictions: Predictions, *, replic
 
 def redrawn_labels(predictions: Predictions, *, replicates: int, seed: int) -> Iterator[NDArray[np.int64]]:
     """Yield labels (n,) drawn from the predicted probabilities, the same for the same ids, seed and replicate."""
-    at_once = max(1, _LABELS_AT_ONCE // len(predictions))
-    for start in range(0, replicates, at_once):
-        several = range(start, min(start + at_once, replicates))
-        uniforms = np.stack([kernels.uniforms(predictions.row_keys, seed ^ _NULL_STREAM, r) for r in several])
-        total = predictions.summary.total
-        drawn = kernels.draw_labels(predictions.scores, uniforms, logits=predictions.logits, total=total)
-        yield from (labels.astype(np.int64) for labels in drawn)
+    drawn = redrawn(predictions, replicates, seed, stream=_NULL_STREAM)
+    yield from (labels.astype(np.int64) for labels in drawn)

@@ -44,6 +44,7 @@ class SmoothCe(PairsMeasure):
     """
 
     bootstraps = False
+    costly = True
 
     @property
     def estimand(self) -> str:

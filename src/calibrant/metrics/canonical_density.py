@@ -74,6 +74,7 @@ class EceKdeCanonical(Metric):
 
     name = "ece_kde_canonical"
     bootstraps = False
+    costly = True
     repeats = False
     bounds = (0.0, 2.0)
     bandwidth: float | None = None

@@ -105,6 +105,11 @@ class SquaredKernelError(Metric):
     bounds = (-2.0, 2.0)
     bootstraps = False
 
+    @property
+    def costly(self) -> bool:  # type: ignore[override]
+        """All pairs of rows are too many to be computed hundreds of times."""
+        return self.estimator != "block"
+
     kernel: Literal["laplacian", "total_variation"] = "laplacian"
     bandwidth: float | None = None
     estimator: Literal["unbiased", "biased", "block"] = "unbiased"

@@ -69,6 +69,7 @@ class RecalibrationError(Metric):
     bounds = (-math.inf, math.inf)
     perfect = None
     bootstraps = False
+    costly = True
 
     def __post_init__(self) -> None:
         require(self.rule in _RULES, "rule", f"be one of {', '.join(_RULES)}", repr(self.rule))

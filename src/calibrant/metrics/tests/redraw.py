@@ -28,12 +28,15 @@ def check_redraws(replicates: int, seed: int) -> None:
     require(is_whole(seed), "seed", "be a whole number", seed)
 
 
-def redrawn(predictions: Predictions, replicates: int, seed: int) -> Iterator[NDArray[np.int32]]:
-    """Yield ``replicates`` label vectors (n,) drawn from the probabilities, keyed by the keys of the rows."""
+def redrawn(predictions: Predictions, replicates: int, seed: int, stream: int = _STREAM) -> Iterator[NDArray[np.int32]]:
+    """Yield ``replicates`` label vectors (n,) drawn from the probabilities, keyed by the keys of the rows.
+
+    Draws of another ``stream`` are independent of these.
+    """
     at_once = max(1, _AT_ONCE // len(predictions))
     for start in range(0, replicates, at_once):
         several = range(start, min(start + at_once, replicates))
-        uniforms = np.stack([kernels.uniforms(predictions.row_keys, seed ^ _STREAM, r) for r in several])
+        uniforms = np.stack([kernels.uniforms(predictions.row_keys, seed ^ stream, r) for r in several])
         total = predictions.summary.total
         yield from kernels.draw_labels(predictions.scores, uniforms, logits=predictions.logits, total=total)
 
