@@ -105,11 +105,6 @@ class SquaredKernelError(Metric):
     bounds = (-2.0, 2.0)
     bootstraps = False
 
-    @property
-    def costly(self) -> bool:  # type: ignore[override]
-        """All pairs of rows are too many to be computed hundreds of times."""
-        return self.estimator != "block"
-
     kernel: Literal["laplacian", "total_variation"] = "laplacian"
     bandwidth: float | None = None
     estimator: Literal["unbiased", "biased", "block"] = "unbiased"
@@ -119,6 +114,11 @@ class SquaredKernelError(Metric):
         check_kernel(self.kernel, self.bandwidth, self.block_size)
         estimators = ("unbiased", "biased", "block")
         require(self.estimator in estimators, "estimator", f"be one of {estimators}", repr(self.estimator))
+
+    @property
+    def costly(self) -> bool:  # type: ignore[override]
+        """All pairs of rows are too many to be computed hundreds of times."""
+        return self.estimator != "block"
 
     @property
     def repeats(self) -> bool:  # type: ignore[override]
