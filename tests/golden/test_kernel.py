@@ -3,24 +3,12 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from calibrant import Predictions
 from calibrant.metrics import measure
 from calibrant.metrics.tests import test as make_test
 
 GOLDEN = json.loads((Path(__file__).parent / "kernel.json").read_text())
-
-
-@pytest.fixture(scope="module")
-def golden_set():
-    rng = np.random.default_rng(0)
-    z = rng.normal(size=(2000, 5)) * 2
-    softmax = np.exp(z) / np.exp(z).sum(1, keepdims=True)
-    labels = np.array([rng.choice(5, p=q) for q in softmax])
-    sharp = np.exp(1.7 * z)
-    return Predictions.from_probabilities(sharp / sharp.sum(1, keepdims=True), labels)
 
 
 def agrees(value, golden):

@@ -15,16 +15,6 @@ GOLDEN = json.loads((HERE / "measures.json").read_text())
 REAL = GOLDEN["real"]
 
 
-@pytest.fixture(scope="module")
-def golden_set():
-    rng = np.random.default_rng(0)
-    z = rng.normal(size=(2000, 5)) * 2
-    softmax = np.exp(z) / np.exp(z).sum(1, keepdims=True)
-    labels = np.array([rng.choice(5, p=q) for q in softmax])
-    sharp = np.exp(1.7 * z)
-    return Predictions.from_probabilities(sharp / sharp.sum(1, keepdims=True), labels)
-
-
 @pytest.mark.parametrize("golden", GOLDEN["values"], ids=lambda g: g["spec"])
 def test_golden_set(golden_set, golden):
     assert float(measure(golden["spec"])(golden_set)) == pytest.approx(golden["value"], abs=golden["tolerance"], rel=0)
