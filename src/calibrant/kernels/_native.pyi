@@ -92,7 +92,7 @@ def temperature_pass(
     scores: _Scores,
     beta: float,
     logits: bool,
-    target: _Floats,
+    top: _SmallInts,
     weights: _Floats | None,
     log_floor: float,
     threads: int,

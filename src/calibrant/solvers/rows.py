@@ -80,7 +80,7 @@ class FitRows:
             total=self.total[every],
             labels=None if self.labels is None else self.labels[every],
             soft=None if self.soft is None else self.soft[every],
-            top=self.top[every],
+            top=np.ascontiguousarray(self.top[every]),
             weights=weights / weights.sum(),
             effective=float(weights.sum() ** 2 / (weights @ weights)),
         )
@@ -99,10 +99,6 @@ class FitRows:
             z = self._logs(self.scores[rows])  # (block, k)
             gaps[rows] = (q * (z - z.max(1, keepdims=True))).sum(1) / q.sum(1)
         return gaps
-
-    def top_scores(self) -> Floats:
-        """Return the largest logit or log-probability of each row (n,)."""
-        return self._picked(self.top)
 
     def label_sums(self) -> tuple[Floats, Floats]:
         """Return the label mass of each class and its log-probabilities, sum_i w_i q_ic [1, u_ic]; (k,) each."""

@@ -57,11 +57,10 @@ def _minimum(rows: FitRows, gap: float, rho: float) -> Minimum:
     start = 1.0
     if len(rows.scores) > FEW_ROWS:
         start = _minimum(rows.thinned(16), gap, rho).x or start
-    target = rows.top_scores()
 
     def slope(beta: float) -> tuple[float, float, float]:
         sums = kernels.temperature_pass(
-            rows.scores, beta, logits=rows.logits, target=target, weights=rows.weights, floor=FLOOR
+            rows.scores, beta, logits=rows.logits, top=rows.top, weights=rows.weights, floor=FLOOR
         )
         return sums.gradient + gap, sums.curvature, sums.third
 

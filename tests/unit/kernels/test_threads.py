@@ -24,7 +24,7 @@ def run_all(case, threads):
     results = [*scan[:9], kernels.entropy(s, total=total, **kind)]
     results += kernels.bin_classes(s, EDGES, total=total, weights=w, class_totals=scan.class_totals, **kind)[:3]
     results += kernels.bin_classes(s, EDGES, total=total, **kind)[:3]
-    results += kernels.temperature_pass(s, 0.9, target=np.zeros(len(s)), weights=w, floor=1e-9, **kind)
+    results += kernels.temperature_pass(s, 0.9, top=scan.top, weights=w, floor=1e-9, **kind)
     results += [*kernels.affine_pass(s, one, zero, **fit), *kernels.logistic_pass(s, one, zero, **fit)]
     results += [kernels.softmax(s, threads=threads), kernels.log_softmax(s, threads=threads)]
     results += [kernels.draw_labels(s, np.random.default_rng(0).random(len(s)), total=total, **kind)]

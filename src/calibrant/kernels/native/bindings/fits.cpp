@@ -30,10 +30,10 @@ TemperatureSums temperature_blocks(const TemperatureTask<T>& task, int threads) 
 
 // Returns (loss, gradient, curvature, third).
 template <class T>
-nb::tuple temperature_sums(Matrix<const T> scores, double beta, bool logits, Vector<const double> target,
+nb::tuple temperature_sums(Matrix<const T> scores, double beta, bool logits, Vector<const std::int32_t> top,
                            Maybe<const double> weights, double log_floor, int threads) {
   const TemperatureTask<T> task{scores.data(),   static_cast<Index>(scores.shape(0)),
-                                static_cast<Index>(scores.shape(1)), logits, target.data(), pointer(weights),
+                                static_cast<Index>(scores.shape(1)), logits, top.data(), pointer(weights),
                                 beta,            log_floor};
   TemperatureSums sums;
   {
@@ -106,7 +106,7 @@ template <class T>
 void define(nb::module_& m) {
   const auto nogil = nb::call_guard<nb::gil_scoped_release>();
   m.def("temperature_pass", &temperature_sums<T>, nb::arg("scores").noconvert(), nb::arg("beta"), nb::arg("logits"),
-        nb::arg("target").noconvert(), nb::arg("weights").noconvert().none(), nb::arg("log_floor"),
+        nb::arg("top").noconvert(), nb::arg("weights").noconvert().none(), nb::arg("log_floor"),
         nb::arg("threads"));
   m.def("affine_pass", &affine_sums<T>, nb::arg("scores").noconvert(), nb::arg("scale").noconvert(),
         nb::arg("shift").noconvert(), nb::arg("log_normalizer").noconvert().none(),

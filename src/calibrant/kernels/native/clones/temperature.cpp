@@ -59,15 +59,14 @@ TemperatureSums temperature_any(const TemperatureTask<T>& task, Index first, Ind
     const double w = task.weights ? task.weights[i] : 1;
     if (w == 0) continue;
     const T* z = log_scores(task, i, scratch);
-    const T top = row_max(z, task.k);
-    spread_row(z, task.k, top, positive<T>(task.beta), scratch + width, scratch + 2 * width);
+    spread_row(z, task.k, z[task.top[i]], positive<T>(task.beta), scratch + width, scratch + 2 * width);
     const RowSums row = add_row(scratch + width, scratch + 2 * width, task.k);
-    const double mean = row.ed / row.e, gap = double(top) - task.target[i];
+    const double mean = row.ed / row.e;
     // The maximum, where d = 0, has at least 1/k of the mass: the difference keeps 1/k of its terms, never a negative.
     const double variance = row.edd / row.e - mean * mean;
     const double skew = row.eddd / row.e - mean * (3 * variance + mean * mean);
-    sums.loss += w * (::log(row.e) + task.beta * gap);
-    sums.gradient += w * (mean + gap);
+    sums.loss += w * ::log(row.e);
+    sums.gradient += w * mean;
     sums.curvature += w * variance;
     sums.third += w * skew;
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "../runtime/clones.h"
 
@@ -12,11 +13,12 @@ struct TemperatureTask {
   const T* scores;
   std::ptrdiff_t n, k;
   bool logits;
-  const double *target, *weights;
+  const int32_t* top;  // the column of the largest score of each row
+  const double* weights;
   double beta, log_floor;
 };
 
-// Sums over rows, each times its weight: log sum_c exp(beta z_c) - beta target, E z - target, Var z, E (z - E z)^3.
+// Sums over rows, each times its weight, with d = z - max z: log sum_c exp(beta d_c), E d, Var d, E (d - E d)^3.
 struct TemperatureSums {
   double loss = 0, gradient = 0, curvature = 0, third = 0;
 };
