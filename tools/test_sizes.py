@@ -32,7 +32,7 @@ TEMPERATURE, POWER_SETS, POWER_ROWS = 1.5, 400, 1000
 OUTSIDE = 0.001  # chance that any cell of a run is outside its band
 NORMAL = {  # rows from which the normal limit holds
     "spiegelhalter": 200,
-    "spiegelhalter(rule='log')": 200,
+    "spiegelhalter(rule='log_loss')": 200,
     "spiegelhalter(notion='confidence')": 200,
     "skce_test(estimator='block')": 1000,
 }

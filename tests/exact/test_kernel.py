@@ -66,7 +66,7 @@ def test_the_biased_form_is_too_high_by_the_noise_of_a_row():
 
 @pytest.mark.parametrize("k", [2, 3])
 @pytest.mark.parametrize("weights", WEIGHTS)
-@pytest.mark.parametrize("rule", ["brier", "log"])
+@pytest.mark.parametrize("rule", ["brier", "log_loss"])
 @pytest.mark.parametrize("notion", ["canonical", "confidence"])
 def test_spiegelhalter_has_mean_zero_and_variance_one(k, weights, rule, notion):
     p, _ = drawn(k, seed=3)

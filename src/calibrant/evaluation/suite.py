@@ -16,7 +16,7 @@ _QUICK = ("accuracy", "log_loss", "brier", "ece", "mce", "rmsce", "sce")
 _DEFAULT = (
     *_QUICK,
     *("squared_ce", "ace", "tace", "ece_sweep", "tl_ece", "smece", "ks", "kuiper"),
-    *("corp_miscalibration", "corp_miscalibration(rule='log')", "murphy_reliability", "spiegelhalter"),
+    *("corp_miscalibration", "corp_miscalibration(rule='log_loss')", "murphy_reliability", "spiegelhalter"),
 )
 # What "full" asks of methods whose own defaults take minutes on 10,000 rows.
 _THRIFTY = {

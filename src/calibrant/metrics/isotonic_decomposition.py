@@ -36,16 +36,16 @@ class CorpMiscalibration(PairsMeasure):
 
     Parameters
     ----------
-    rule : ``"brier"``, (y - f)^2 of the pair (half the sum over two classes), or ``"log"``, in nats: infinite where a
-        score of 0 or 1 is wrong.
+    rule : ``"brier"``, (y - f)^2 of the pair (half the sum over two classes), or ``"log_loss"``, in nats: infinite
+        where a score of 0 or 1 is wrong.
     """
 
     bootstraps = False
-    rule: Literal["brier", "log"] = "brier"
+    rule: Literal["brier", "log_loss"] = "brier"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self.rule in _RULES, "rule", "be 'brier' or 'log'", repr(self.rule))
+        require(self.rule in _RULES, "rule", "be 'brier' or 'log_loss'", repr(self.rule))
 
     @property
     def bounds(self) -> tuple[float, float]:  # type: ignore[override]
@@ -106,4 +106,4 @@ def _log(forecast: Floats) -> tuple[Floats, Floats]:
         return -np.log(forecast), -np.log1p(-forecast)
 
 
-_RULES: dict[str, Callable[[Floats], tuple[Floats, Floats]]] = {"brier": _squared, "log": _log}
+_RULES: dict[str, Callable[[Floats], tuple[Floats, Floats]]] = {"brier": _squared, "log_loss": _log}

@@ -13,7 +13,7 @@ from calibrant.statistics import Column
 from measure_bank import make
 
 
-@pytest.mark.parametrize("rule", ["brier", "log"])
+@pytest.mark.parametrize("rule", ["brier", "log_loss"])
 @pytest.mark.parametrize("name", ["plain", "ties", "soft", "real_weights", "binary"])
 def test_terms_add_up(rule, name):
     d = measure(f"corp_miscalibration(rule={rule!r})")(make(name)).details
@@ -25,7 +25,7 @@ def test_score_is_that_of_the_pairs():
     f, y, w = batch.summary.confidence, batch.summary.correct, batch.weights
     details = measure("corp_miscalibration")(batch).details
     assert details["score"] == pytest.approx(np.average((y - f) ** 2, weights=w), abs=1e-14)
-    log = measure("corp_miscalibration(rule='log')")(batch).details["score"]
+    log = measure("corp_miscalibration(rule='log_loss')")(batch).details["score"]
     assert log == pytest.approx(-np.average(np.log(np.where(y == 1, f, 1 - f)), weights=w), abs=1e-14)
 
 
@@ -52,10 +52,10 @@ def test_no_isotonic_forecast_scores_better():
 
 def test_infinite_log_score():
     batch = Predictions.from_probabilities([[1.0, 0.0], [0.6, 0.4]], [1, 0])
-    assert np.isinf(float(measure("corp_miscalibration(rule='log')")(batch)))
+    assert np.isinf(float(measure("corp_miscalibration(rule='log_loss')")(batch)))
     assert np.isfinite(float(measure("corp_miscalibration")(batch)))
 
 
 def test_unknown_rule():
-    with pytest.raises(DataError, match="rule must be 'brier' or 'log'"):
+    with pytest.raises(DataError, match="rule must be 'brier' or 'log_loss'"):
         measure("corp_miscalibration(rule='spherical')")

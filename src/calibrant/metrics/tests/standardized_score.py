@@ -92,7 +92,7 @@ class Spiegelhalter(CalibrationTest):
 
     Parameters
     ----------
-    rule : ``"brier"`` (sum over classes) or ``"log"``.
+    rule : ``"brier"`` (sum over classes) or ``"log_loss"``.
     notion : ``"canonical"``, the score of the whole vector, or ``"confidence"``, the binary score of the top class.
 
     Notes
@@ -105,11 +105,11 @@ class Spiegelhalter(CalibrationTest):
 
     null: ClassVar[str] = "the mean score is the one that the predicted probabilities promise"
 
-    rule: Literal["brier", "log"] = "brier"
+    rule: Literal["brier", "log_loss"] = "brier"
     notion: Literal["canonical", "confidence"] = "canonical"
 
     def __post_init__(self) -> None:
-        require(self.rule in ("brier", "log"), "rule", "be 'brier' or 'log'", repr(self.rule))
+        require(self.rule in ("brier", "log_loss"), "rule", "be 'brier' or 'log_loss'", repr(self.rule))
         require(self.notion in _MOMENTS, "notion", "be 'canonical' or 'confidence'", repr(self.notion))
 
     def sums(self, predictions: Predictions) -> Deviation:

@@ -19,7 +19,7 @@ ROUNDING = 1e-12  # a few thousand float64 operations on values of order one
 SPECS = ["skce_test(replicates=19)", "t_cal(replicates=19)", "t_cal(notion='confidence', replicates=19)"]
 SPECS += ["hosmer_lemeshow(p_value='resampled', replicates=19)", "hosmer_lemeshow(outcomes='class', replicates=19)"]
 SPECS += ["consistency(replicates=19)", "consistency(measure='brier', alternative='two_sided', replicates=19)"]
-SPECS += ["skce_test(estimator='block')", "spiegelhalter", "spiegelhalter(rule='log', notion='confidence')"]
+SPECS += ["skce_test(estimator='block')", "spiegelhalter", "spiegelhalter(rule='log_loss', notion='confidence')"]
 every_test = pytest.mark.parametrize("spec", SPECS)
 
 

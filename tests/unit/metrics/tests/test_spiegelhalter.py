@@ -19,7 +19,7 @@ def loop(batch, rule, w):
     return deviation / np.sqrt(variance)
 
 
-@pytest.mark.parametrize("rule", ["brier", "log"])
+@pytest.mark.parametrize("rule", ["brier", "log_loss"])
 @pytest.mark.parametrize("k", [2, 5])
 def test_equals_the_loop(rule, k):
     batch = simulate(50, k=k)
@@ -42,7 +42,7 @@ def test_two_rows_by_hand():
 
 def test_two_classes_are_the_binary_test():
     batch = simulate(60, k=2)
-    for rule in ("brier", "log"):
+    for rule in ("brier", "log_loss"):
         whole, top = (spiegelhalter(batch, rule=rule, notion=notion) for notion in ("canonical", "confidence"))
         assert whole.statistic == pytest.approx(top.statistic, rel=1e-10)
 
@@ -52,7 +52,7 @@ def test_over_confidence_is_positive():
     assert spiegelhalter(simulate(2000, temperature=0.7)).statistic < -5
 
 
-@pytest.mark.parametrize("rule", ["brier", "log"])
+@pytest.mark.parametrize("rule", ["brier", "log_loss"])
 @pytest.mark.parametrize("notion", ["canonical", "confidence"])
 def test_certain_rows(rule, notion):
     p = [[1.0, 0.0], [0.0, 1.0]]
@@ -63,7 +63,7 @@ def test_certain_rows(rule, notion):
     assert (wrong.statistic, wrong.p_value) == (np.inf, 0)
 
 
-@pytest.mark.parametrize("rule", ["brier", "log"])
+@pytest.mark.parametrize("rule", ["brier", "log_loss"])
 def test_an_impossible_row_of_weight_zero_is_not_there(rule):
     p, y = [[1.0, 0.0], [0.6, 0.4], [0.7, 0.3]], [1, 0, 1]
     found = spiegelhalter(Predictions.from_probabilities(p, y, weights=[0.0, 1.0, 2.0]), rule=rule)
