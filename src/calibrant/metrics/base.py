@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrant import registry
 from calibrant.errors import require
 from calibrant.estimate import Estimate
 from calibrant.predictions import Predictions, as_predictions
@@ -30,7 +31,7 @@ class Metric(ABC):
     with a note that says why. ``costly`` measures are not computed on redrawn labels and have no null level.
     """
 
-    name: str
+    entry: ClassVar[registry.Entry]
     smaller_is_better: bool = True
     bootstraps: bool = True
     bounds: tuple[float, float] = (0.0, 1.0)
@@ -39,9 +40,14 @@ class Metric(ABC):
     costly: bool = False
 
     @property
-    @abstractmethod
+    def name(self) -> str:
+        """The registered name."""
+        return self.entry.name
+
+    @property
     def spec(self) -> str:
         """The spec string that makes this measure."""
+        return registry.spec_of(self)
 
     @property
     @abstractmethod
@@ -78,6 +84,26 @@ class Metric(ABC):
         """Return the sums of the same rows with other labels, given the sums that are already known."""
         del sums
         return self.sums(predictions)
+
+    def found(
+        self,
+        value: float,
+        n: int,
+        *notes: str,
+        per_class: NDArray[np.float64] | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> Estimate:
+        """Return the estimate with the name, the spec and the estimand of this measure."""
+        return Estimate(
+            name=self.name,
+            value=value,
+            n=n,
+            spec=self.spec,
+            estimand=self.estimand,
+            per_class=per_class,
+            details=dict(details or {}),
+            notes=notes,
+        )
 
     def statistic(self, predictions: Predictions) -> MetricStatistic:
         """Return the mergeable statistic of one batch; ``compute()`` gives the estimate."""

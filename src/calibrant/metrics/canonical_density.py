@@ -19,7 +19,7 @@ from calibrant.estimate import Estimate
 from calibrant.metrics import dirichlet_kernel
 from calibrant.metrics.base import Metric
 from calibrant.predictions import Predictions
-from calibrant.registry import register, spec_of
+from calibrant.registry import register
 from calibrant.statistics import Collected, Merging, Statistic
 
 Floats = NDArray[np.float64]
@@ -72,7 +72,6 @@ class EceKdeCanonical(Metric):
     most_rows : rows that are used.
     """
 
-    name = "ece_kde_canonical"
     bootstraps = False
     costly = True
     repeats = False
@@ -86,11 +85,6 @@ class EceKdeCanonical(Metric):
         require(
             is_whole(self.most_rows) and self.most_rows > 1, "most_rows", "be a whole number over 1", self.most_rows
         )
-
-    @property
-    def spec(self) -> str:
-        """The spec string."""
-        return spec_of(self)
 
     @property
     def estimand(self) -> str:
@@ -121,19 +115,13 @@ class EceKdeCanonical(Metric):
         h = self._bandwidth(sums, batch)
         reached = np.concatenate([block.densities > -np.inf for block in self._kernels(sums, batch, h)])
         thinned = f"of {n} rows {len(batch)} are used, evenly spaced in the order of their keys"
-        return Estimate(
-            name=self.name,
-            value=self._at(sums, batch, h),
-            n=n,
-            spec=self.spec,
-            estimand=self.estimand,
-            details={
-                "bandwidth": h,
-                "value_at_half": self._at(sums, batch, h / 2),
-                "value_at_double": self._at(sums, batch, 2 * h),
-            },
-            notes=((thinned,) if len(batch) < n else ()) + dirichlet_kernel.remarks(reached),
-        )
+        details = {
+            "bandwidth": h,
+            "value_at_half": self._at(sums, batch, h / 2),
+            "value_at_double": self._at(sums, batch, 2 * h),
+        }
+        notes = (*((thinned,) if len(batch) < n else ()), *dirichlet_kernel.remarks(reached))
+        return self.found(self._at(sums, batch, h), n, *notes, details=details)
 
     def _thinned(self, sums: KernelRows) -> Predictions:
         whole = sums.rows.pooled

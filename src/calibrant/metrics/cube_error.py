@@ -15,7 +15,6 @@ square, so the variance is B + a t + c t^2 at an error of t; the interval holds 
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,12 +22,10 @@ import numpy as np
 from scipy.special import ndtri
 
 from calibrant.errors import is_whole, require
-from calibrant.estimate import Estimate
-from calibrant.metrics.base import Metric
+from calibrant.metrics.collected import CollectedMeasure, Measured
 from calibrant.metrics.cube_sums import CubeSums
 from calibrant.predictions import Predictions
-from calibrant.registry import register, spec_of
-from calibrant.statistics import Collected
+from calibrant.registry import register
 
 _FEWEST_ROWS = 200  # under this, the normal limit is not checked
 _MOST_COLUMNS = 100  # of the residuals: the products of their columns are r^2 numbers a cube
@@ -53,7 +50,7 @@ def interval(sums: CubeSums, value: float, level: float) -> tuple[float, float]:
 
 @register("measure", "squared_canonical", reference="lee2023", cost="O(n k); the interval O(n k^2), up to 100 columns")
 @dataclass(frozen=True, kw_only=True)
-class SquaredCanonicalError(Metric):
+class SquaredCanonicalError(CollectedMeasure):
     """Debiased squared canonical calibration error, on cubes of the simplex, with an interval.
 
     The mean over rows of |E(e_y - p | cube of p)|^2; every cube by the mean product of the residuals of its pairs of
@@ -80,7 +77,6 @@ class SquaredCanonicalError(Metric):
     Lee, Huang, Hassani and Dobriban (2023); interval: after Sun, Chaudhari, Barnett and Dobriban (2024).
     """
 
-    name = "squared_canonical"
     bounds = (-2.0, 2.0)
     bootstraps = False
     repeats = False
@@ -96,49 +92,30 @@ class SquaredCanonicalError(Metric):
         require(0 < self.level < 1, "level", "lie between 0 and 1", self.level)
 
     @property
-    def spec(self) -> str:
-        """The spec string."""
-        return spec_of(self)
-
-    @property
     def estimand(self) -> str:
         """The same functional of the population, with these cubes."""
         what = "whole vector" if self.top is None else f"{self.top} largest probabilities"
         return f"mean squared gap of the {what} of the population, in cubes of width 1/{self.bins}"
 
-    @property
-    def gathering(self) -> Hashable:
-        """The rows themselves."""
-        return "collected rows"
-
-    def sums(self, predictions: Predictions) -> Collected:
-        """Return the rows."""
-        fits = self.top is None or self.top <= predictions.k
-        require(fits, "top", f"be at most the number of classes, {predictions.k}", self.top)
-        return Collected((predictions,))
-
-    def value(self, sums: Collected) -> float:
-        """Return the estimate; NaN where no cube holds two rows."""
-        return _value(CubeSums(sums.pooled, self.bins, self.top))
-
-    def estimate(self, sums: Collected) -> Estimate:
-        """Return the estimate with its interval."""
-        found = CubeSums(sums.pooled, self.bins, self.top)
+    def measured(self, rows: Predictions) -> Measured:
+        """Return the estimate with its interval; NaN where no cube holds two rows."""
+        found = self._cubes(rows)
         value, alone = _value(found), max(0.0, 1 - float(found.shares.sum()))
         reason = _no_interval(found, alone)
         details: dict[str, Any] = {"cubes": len(found.mass), "alone": alone}
         if not reason:
             details["low"], details["high"] = interval(found, value, self.level)
             details["level"] = self.level
-        return Estimate(
-            name=self.name,
-            value=value,
-            n=len(sums.pooled),
-            spec=self.spec,
-            estimand=self.estimand,
-            details=details,
-            notes=(f"no interval: {reason}",) if reason else (),
-        )
+        return Measured(value, details, (f"no interval: {reason}",) if reason else ())
+
+    def of_rows(self, rows: Predictions) -> float:
+        """Return the estimate without its interval."""
+        return _value(self._cubes(rows))
+
+    def _cubes(self, rows: Predictions) -> CubeSums:
+        fits = self.top is None or self.top <= rows.k
+        require(fits, "top", f"be at most the number of classes, {rows.k}", self.top)
+        return CubeSums(rows, self.bins, self.top)
 
 
 def _value(sums: CubeSums) -> float:

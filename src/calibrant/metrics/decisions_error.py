@@ -25,7 +25,7 @@ from calibrant.estimate import Estimate
 from calibrant.metrics.base import Metric
 from calibrant.metrics.row_blocks import Rows, slices
 from calibrant.predictions import Predictions
-from calibrant.registry import register, spec_of
+from calibrant.registry import register
 from calibrant.scoring import ZeroOne
 from calibrant.statistics import Merging, Statistic
 
@@ -79,7 +79,6 @@ class DecisionError(Metric):
     """
 
     costs: Table | None = None
-    name = "decision_error"
     bootstraps = False
 
     def __post_init__(self) -> None:
@@ -90,11 +89,6 @@ class DecisionError(Metric):
     def bounds(self) -> tuple[float, float]:  # type: ignore[override]
         """No gap exceeds the range of the costs."""
         return (0.0, 1.0 if self.costs is None else float(self._costs.max() - self._costs.min()))
-
-    @property
-    def spec(self) -> str:
-        """The spec string."""
-        return spec_of(self)
 
     @property
     def estimand(self) -> str:
@@ -130,15 +124,8 @@ class DecisionError(Metric):
         with np.errstate(invalid="ignore"):  # no row takes the action
             promised, paid = sums.promised / sums.weight, sums.paid / sums.weight
         share = sums.weight / sums.weight.sum()
-        return Estimate(
-            name=self.name,
-            value=self.value(sums),
-            n=sums.rows,
-            spec=self.spec,
-            estimand=self.estimand,
-            per_class=np.abs(sums.gaps),
-            details={"share": share, "promised": promised, "paid": paid, "total": float(sums.gaps.sum())},
-        )
+        details = {"share": share, "promised": promised, "paid": paid, "total": float(sums.gaps.sum())}
+        return self.found(self.value(sums), sums.rows, per_class=np.abs(sums.gaps), details=details)
 
     def _decided(self, predictions: Predictions) -> tuple[int, NDArray[Any], Floats, Floats]:
         """Return the number of actions, and of each row (n,) the action, its promised and its paid cost."""

@@ -7,7 +7,7 @@ Widmann, Lindsten and Zachariah (2019), Calibration tests in multi-class classif
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,13 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrant.errors import is_whole, require
-from calibrant.estimate import Estimate
-from calibrant.metrics.base import Metric
+from calibrant.metrics.collected import CollectedMeasure, Measured
 from calibrant.metrics.row_blocks import Rows, slices
 from calibrant.metrics.vector_kernels import KERNELS, Kernel, tiles
 from calibrant.predictions import Predictions
-from calibrant.registry import register, spec_of
-from calibrant.statistics import Collected
+from calibrant.registry import register
 
 Floats = NDArray[np.float64]
 
@@ -71,7 +69,7 @@ def _pairs(n: int, size: int, k: int) -> Iterator[tuple[NDArray[np.int64], NDArr
 
 @register("measure", "skce", reference="widmann2019", cost="O(n^2 k); estimator='block': O(n block_size k)")
 @dataclass(frozen=True, kw_only=True)
-class SquaredKernelError(Metric):
+class SquaredKernelError(CollectedMeasure):
     """Squared kernel calibration error (SKCE): canonical, on the whole probability vector, without bins.
 
     The mean over pairs of rows of k(p, p') (e_y - p) . (e_y' - p'), with a scalar kernel exp(-d / bandwidth). It is 0
@@ -101,7 +99,6 @@ class SquaredKernelError(Metric):
     Widmann, Lindsten and Zachariah (2019).
     """
 
-    name = "skce"
     bounds = (-2.0, 2.0)
     bootstraps = False
 
@@ -126,44 +123,16 @@ class SquaredKernelError(Metric):
         return self.estimator == "biased"
 
     @property
-    def spec(self) -> str:
-        """The spec string."""
-        return spec_of(self)
-
-    @property
     def estimand(self) -> str:
         """The expectation over two new rows."""
         return f"expectation of the {self.kernel.replace('_', ' ')} kernel times the product of residuals of two rows"
 
-    @property
-    def gathering(self) -> Hashable:
-        """The rows themselves."""
-        return "collected rows"
-
-    def sums(self, predictions: Predictions) -> Collected:
-        """Return the rows."""
-        return Collected((predictions,))
-
-    def value(self, sums: Collected) -> float:
-        """Return the estimate; NaN where there is no pair of rows."""
-        return self._measured(sums.pooled)[0]
-
-    def estimate(self, sums: Collected) -> Estimate:
-        """Return the estimate with the bandwidth."""
-        value, bandwidth = self._measured(sums.pooled)
-        return Estimate(
-            name=self.name,
-            value=value,
-            n=len(sums.pooled),
-            spec=self.spec,
-            estimand=self.estimand,
-            details={"bandwidth": bandwidth},
-            notes=("needs at least two rows",) if np.isnan(value) else (),
-        )
-
-    def _measured(self, batch: Predictions) -> tuple[float, float]:
-        kernel = Kernel.fitted(self.kernel, self.bandwidth, batch)
-        return _ESTIMATORS[self.estimator](batch, kernel, self.block_size), kernel.bandwidth
+    def measured(self, rows: Predictions) -> Measured:
+        """Return the estimate with the bandwidth; NaN where there is no pair of rows."""
+        kernel = Kernel.fitted(self.kernel, self.bandwidth, rows)
+        value = _ESTIMATORS[self.estimator](rows, kernel, self.block_size)
+        few = ("needs at least two rows",) if np.isnan(value) else ()
+        return Measured(value, {"bandwidth": kernel.bandwidth}, few)
 
 
 def check_kernel(kernel: str, bandwidth: float | None, block_size: int) -> None:

@@ -9,7 +9,7 @@ from calibrant.errors import require
 from calibrant.estimate import Estimate
 from calibrant.metrics.base import Metric
 from calibrant.predictions import Predictions
-from calibrant.registry import register, spec_of
+from calibrant.registry import register
 from calibrant.scoring import BrierScore, LogLoss, RankedProbabilityScore, RowScore, SphericalScore, ZeroOne
 from calibrant.statistics import Moments
 from calibrant.validation import ROW_SUM_TOLERANCE
@@ -20,11 +20,6 @@ class MeanScore(Metric):
 
     score: RowScore
     spoken: str
-
-    @property
-    def spec(self) -> str:
-        """The spec string."""
-        return spec_of(self)
 
     @property
     def estimand(self) -> str:
@@ -46,7 +41,7 @@ class MeanScore(Metric):
 
     def estimate(self, sums: Moments) -> Estimate:
         """Return the mean as an estimate."""
-        return Estimate(name=self.name, value=self.value(sums), n=sums.rows, spec=self.spec, estimand=self.estimand)
+        return self.found(self.value(sums), sums.rows)
 
 
 @register("measure", "log_loss", reference="good1952")
@@ -58,7 +53,6 @@ class MeanLogLoss(MeanScore):
     zero occurs.
     """
 
-    name = "log_loss"
     spoken = "log loss"
     bounds = (-ROW_SUM_TOLERANCE, float("inf"))  # rows are used as given, and may sum to a little more than 1
     score = LogLoss()
@@ -72,7 +66,6 @@ class MeanBrier(MeanScore):
     Strictly proper. Twice the binary score of scikit-learn; k times that of packages that divide by k.
     """
 
-    name = "brier"
     spoken = "Brier score"
     bounds = (0.0, 2.0)
     score = BrierScore()
@@ -87,7 +80,6 @@ class MeanSpherical(MeanScore):
     unbiased estimate of its expectation.
     """
 
-    name = "spherical"
     spoken = "spherical loss"
     score = SphericalScore()
 
@@ -103,7 +95,6 @@ class MeanRankedProbability(MeanScore):
     """
 
     normalized: bool = True
-    name = "ranked_probability"
     spoken = "ranked probability score"
 
     def __post_init__(self) -> None:
@@ -125,7 +116,6 @@ class MeanRankedProbability(MeanScore):
 class Accuracy(MeanScore):
     """Accuracy: share of rows whose label is the top class (ties go to the first class); larger is better."""
 
-    name = "accuracy"
     spoken = "accuracy"
     smaller_is_better = False
     perfect = 1.0

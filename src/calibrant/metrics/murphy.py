@@ -105,7 +105,6 @@ class MurphyReliability(Metric):
     bins: int = 15
     notion: str = "confidence"
     debiased: bool = False
-    name = "murphy_reliability"
     bootstraps = False
 
     def __post_init__(self) -> None:
@@ -130,11 +129,6 @@ class MurphyReliability(Metric):
     def repeats(self) -> bool:  # type: ignore[override]
         """A repeated row is not an independent one in the estimate of the noise."""
         return not self.debiased
-
-    @property
-    def spec(self) -> str:
-        """The spec string."""
-        return registry.spec_of(self)
 
     @property
     def estimand(self) -> str:
@@ -177,14 +171,7 @@ class MurphyReliability(Metric):
     def estimate(self, sums: MurphySums) -> Estimate:
         """Return the reliability with all terms."""
         terms = self.terms(sums)
-        return Estimate(
-            name=self.name,
-            value=terms["rel"],
-            n=sums.rows,
-            spec=self.spec,
-            estimand=self.estimand,
-            details=terms,
-        )
+        return self.found(terms["rel"], sums.rows, details=terms)
 
     def terms(self, sums: MurphySums) -> dict[str, float]:
         """Return rel, res, unc, wbv, wbc, within and the score, each the mean over columns."""

@@ -114,20 +114,9 @@ class PairsMeasure(Metric):
         return ()
 
     @property
-    def name(self) -> str:  # type: ignore[override]
-        """The registered name."""
-        entry: registry.Entry = self.entry  # type: ignore[attr-defined]
-        return entry.name
-
-    @property
     def bounds(self) -> tuple[float, float]:  # type: ignore[override]
         """Between 0 and 1, but for a sum over columns."""
         return 0.0, np.inf if self.aggregate == "sum" else 1.0
-
-    @property
-    def spec(self) -> str:
-        """The spec string."""
-        return registry.spec_of(self)
 
     @property
     def gathering(self) -> Hashable:
@@ -149,16 +138,9 @@ class PairsMeasure(Metric):
     def estimate(self, sums: Pairs) -> Estimate:
         """Return the value with that of each class, or with the details of the only column."""
         measured, only = self._measured(sums), sums.column
-        return Estimate(
-            name=self.name,
-            value=measured.value,
-            n=sums.rows,
-            spec=self.spec,
-            estimand=self.estimand,
-            per_class=measured.columns if only is None else None,
-            details={} if only is None else self.details(only),
-            notes=measured.notes,
-        )
+        columns = measured.columns if only is None else None
+        details = {} if only is None else self.details(only)
+        return self.found(measured.value, sums.rows, *measured.notes, per_class=columns, details=details)
 
     def _measured(self, sums: Pairs) -> _Measured:
         values, masses, notes = [], [], {}

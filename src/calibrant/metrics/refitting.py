@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +20,10 @@ from calibrant import folds as splits
 from calibrant.calibrators import CalibrationMap, Calibrator
 from calibrant.calibrators.base import calibrator as build
 from calibrant.errors import CalibrantError, ConvergenceWarning, is_whole, require
-from calibrant.estimate import Estimate
-from calibrant.metrics.base import Metric
+from calibrant.metrics.collected import CollectedMeasure, Measured
 from calibrant.predictions import Predictions
-from calibrant.registry import register, spec_of
+from calibrant.registry import register
 from calibrant.scoring import BrierScore, LogLoss, RankedProbabilityScore, RowScore, SphericalScore
-from calibrant.statistics import Collected
 
 Floats = NDArray[np.float64]
 _FEWEST_ROWS = 10  # fewer tell nothing by splitting
@@ -41,7 +37,7 @@ _RULES: dict[str, RowScore] = {
 
 @register("measure", "recalibration_error", reference="berta2025")
 @dataclass(frozen=True, kw_only=True)
-class RecalibrationError(Metric):
+class RecalibrationError(CollectedMeasure):
     """Recalibration error: the loss less the cross-fitted loss after refitting with a calibrator, any k.
 
     It measures canonical calibration, in the units of the loss: ``details`` hold ``loss`` and ``refinement``, and
@@ -65,7 +61,6 @@ class RecalibrationError(Metric):
     rule: str = "log_loss"
     folds: int = 5
     seed: int = 0
-    name = "recalibration_error"
     bounds = (-math.inf, math.inf)
     perfect = None
     bootstraps = False
@@ -88,43 +83,17 @@ class RecalibrationError(Metric):
         return not self._method.entry.capabilities.depends_on_row_count
 
     @property
-    def spec(self) -> str:
-        """The spec string."""
-        return spec_of(self)
-
-    @property
     def estimand(self) -> str:
         """What the best map of the calibrator would gain on new rows."""
         return f"expected gain in {self.rule} on new rows by the best {self.calibrator} map"
 
-    @property
-    def gathering(self) -> Hashable:
-        """Equal for all measures that keep the rows."""
-        return "collected rows"
-
-    def sums(self, predictions: Predictions) -> Collected:
-        """Return the rows of one batch."""
-        return Collected((predictions,))
-
-    def value(self, sums: Collected) -> float:
-        """Return the loss less the refit loss, NaN where there is none."""
-        return self.estimate(sums).value
-
-    def estimate(self, sums: Collected) -> Estimate:
-        """Return the value with both losses."""
-        batch = sums.pooled
-        loss = _RULES[self.rule].rows(batch)
-        refit, notes = self._refit(batch)
-        gains, told = _compared(loss, refit, batch.row_weights) if refit is not None else (_nothing(), "")
-        return Estimate(
-            name=self.name,
-            value=gains["value"],
-            n=len(batch),
-            spec=self.spec,
-            estimand=self.estimand,
-            details={name: gain for name, gain in gains.items() if name != "value"},
-            notes=(*notes, told) if told else notes,
-        )
+    def measured(self, rows: Predictions) -> Measured:
+        """Return the loss less the refit loss with both losses; NaN where there is none."""
+        refit, notes = self._refit(rows)
+        if refit is None:
+            return Measured(math.nan, _nothing(), notes)
+        found = _compared(_RULES[self.rule].rows(rows), refit, rows.row_weights)
+        return found._replace(notes=(*notes, *found.notes))
 
     def _refit(self, batch: Predictions) -> tuple[Floats | None, tuple[str, ...]]:
         """Return the losses (n,) after refitting on the other folds, or None; and notes."""
@@ -158,16 +127,17 @@ class _Learner:
         return learnt
 
 
-def _compared(loss: Floats, refit: Floats, weights: Floats) -> tuple[dict[str, Any], str]:
-    """Return value, loss, refinement and the paired standard error; and a note where there is no value."""
+def _compared(loss: Floats, refit: Floats, weights: Floats) -> Measured:
+    """Return the value with loss, refinement and the paired standard error; NaN with a note where there is none."""
     shares = weights / weights.sum()
     before, after = float((shares * loss).sum()), float((shares * refit).sum())
+    losses = {**_nothing(), "loss": before, "refinement": after}
     if math.isinf(before) and math.isinf(after):
-        return {**_nothing(), "loss": before, "refinement": after}, "no value: both losses are infinite"
+        return Measured(math.nan, losses, ("no value: both losses are infinite",))
     value = before - after
     spread = float(np.sqrt((shares**2 * (loss - refit - value) ** 2).sum())) if math.isfinite(value) else math.nan
-    return {"value": value, "loss": before, "refinement": after, "se": spread}, ""
+    return Measured(value, {**losses, "se": spread})
 
 
-def _nothing() -> dict[str, Any]:
-    return dict.fromkeys(("value", "loss", "refinement", "se"), math.nan)
+def _nothing() -> dict[str, float]:
+    return dict.fromkeys(("loss", "refinement", "se"), math.nan)

@@ -6,7 +6,7 @@ none) and returns the number that the package returns; where the package raises,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,8 @@ from numpy.typing import NDArray
 
 from calibrant import registry
 from calibrant.errors import CapabilityError, is_whole, require, sentence
-from calibrant.estimate import Estimate
-from calibrant.metrics.base import Metric
+from calibrant.metrics.collected import CollectedMeasure, Measured
 from calibrant.predictions import Predictions
-from calibrant.statistics import Collected
 
 Scores = NDArray[np.floating]
 Labels = NDArray[np.int64]
@@ -68,7 +66,7 @@ class PeerDefinition:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PeerMeasure(Metric):
+class PeerMeasure(CollectedMeasure):
     """A measure as another package computes it, faults included; for comparison, not for use.
 
     It needs all rows at once, knows hard labels and equal weights only, and has no interval. Where the package raises,
@@ -90,7 +88,7 @@ class PeerMeasure(Metric):
         require(self.definition.bins is not None and is_whole(self.bins) and self.bins > 0, "bins", has, self.bins)
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """The name of our measure."""
         return self.definition.measure
 
@@ -105,46 +103,27 @@ class PeerMeasure(Metric):
         """None of its own: the number is for comparison with another package."""
         return f"what {self.definition.package} {self.definition.version} computes"
 
-    @property
-    def gathering(self) -> Hashable:
-        """Equal for all peers: they need the rows."""
-        return "rows as another package sees them"
+    def measured(self, rows: Predictions) -> Measured:
+        """Return the number, NaN where the package raises; ``CapabilityError`` for soft labels or unequal weights."""
+        self._check(rows)
+        value, silent = self._called(rows)
+        return Measured(value, {}, (*silent, *self._told()))
 
-    def sums(self, predictions: Predictions) -> Collected:
-        """Return the rows of one batch."""
-        if predictions.soft:
-            who = f"labels for {self.spec}"
-            raise CapabilityError(sentence(who, "be hard, one class a row", way_out="the package knows no others"))
-        return Collected((predictions,))
-
-    def value(self, sums: Collected) -> float:
-        """Return the number; NaN where the package raises."""
-        return self._found(sums)[0]
-
-    def estimate(self, sums: Collected) -> Estimate:
-        """Return the number, with what differs from our measure in the notes."""
-        value, raised = self._found(sums)
-        return Estimate(
-            name=self.name,
-            value=value,
-            n=len(sums.pooled),
-            spec=self.spec,
-            estimand=self.estimand,
-            notes=(*raised, *self._told()),
-        )
-
-    def _found(self, sums: Collected) -> tuple[float, tuple[str, ...]]:
-        rows = sums.pooled
-        w = rows.weights
+    def _check(self, rows: Predictions) -> None:
+        hard, w = "be hard, one class a row", rows.weights
+        if rows.soft:
+            raise CapabilityError(sentence(f"labels for {self.spec}", hard, way_out="the package knows no others"))
         if w is not None and not bool((w == w[0]).all()):
-            who, way_out = f"weights for {self.spec}", "the package knows none; leave them out"
-            raise CapabilityError(sentence(who, "be equal", way_out=way_out))
-        bins = self.definition.bins if self.bins is None else int(self.bins)
+            way_out = "the package knows none; leave them out"
+            raise CapabilityError(sentence(f"weights for {self.spec}", "be equal", way_out=way_out))
+
+    def _called(self, rows: Predictions) -> tuple[float, tuple[str, ...]]:
+        package, bins = self.definition.package, self.definition.bins if self.bins is None else int(self.bins)
         try:
             value = float(self.definition.function(rows.probabilities, rows.hard_labels, bins))
         except PeerRaises as error:
-            return np.nan, (f"{self.definition.package} raises {error}",)
-        return value, (f"{self.definition.package} gives no number here",) if np.isnan(value) else ()
+            return np.nan, (f"{package} raises {error}",)
+        return value, (f"{package} gives no number here",) if np.isnan(value) else ()
 
     def _told(self) -> tuple[str, ...]:
         peer = self.definition
