@@ -106,7 +106,7 @@ class Replicates:
     ) -> tuple[float, float] | None:
         boot = [sums[key] for sums in self.boot]
         if isinstance(metric, CalibrationError):
-            return intervals.scaled_gaps(metric, self.base[key], boot, null, level)
+            return intervals.binned(metric, self.base[key], boot, null, level)
         values = np.array([_value(metric, sums) for sums in boot])
         return intervals.basic(value, values[~np.isnan(values)], level)
 
@@ -157,7 +157,8 @@ def _valued(pinned: Mapping[Metric, Metric], sums: Sums) -> Sums:
 
 
 def _values(pinned: Mapping[Metric, Metric], key: Hashable, sums: Any) -> _Values:
-    return _Values({metric: metric.value(sums) for metric in pinned.values() if metric.gathering == key})
+    cheap = (metric for metric in pinned.values() if metric.gathering == key and not metric.costly)
+    return _Values({metric: metric.value(sums) for metric in cheap})
 
 
 def _value(metric: Metric, sums: Any) -> float:

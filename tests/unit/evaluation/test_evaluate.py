@@ -8,6 +8,7 @@ import pytest
 import calibrant
 from calibrant import Predictions
 from calibrant.errors import DataError
+from calibrant.metrics.kernel_error import SquaredKernelError
 from simulation import simulate
 
 SPECS = ["accuracy", "log_loss", "brier", "ece", "mce", "rmsce", "squared_ce", "sce", "ace", "tace"]
@@ -240,3 +241,13 @@ def test_rows_that_share_few_ids_give_no_interval(batch):
     assert "fewer than 10 rows with different ids" in found["log_loss"].notes[0]
     some = Predictions.from_probabilities(batch.scores, batch.labels, ids=np.arange(600) % 40)
     assert "40 different ids" in calibrant.evaluate(some, ["log_loss"], replicates=20)["log_loss"].notes[-1]
+
+
+def test_a_costly_measure_is_not_computed_on_redrawn_labels_because_another_shares_its_rows(batch, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("a costly measure was computed on redrawn labels")
+
+    monkeypatch.setattr(SquaredKernelError, "value", refuse)
+    evaluation = calibrant.evaluate(batch, ["squared_canonical", "skce"], replicates=20)
+    assert evaluation["squared_canonical"].null is not None
+    assert evaluation["skce"].null is None
