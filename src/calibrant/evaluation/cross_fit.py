@@ -14,6 +14,7 @@ from calibrant import folds as splits
 from calibrant.calibrators import CalibrationMap, Calibrator
 from calibrant.calibrators.identity import Identity
 from calibrant.errors import CalibrantError, ConvergenceWarning
+from calibrant.estimate import Estimate
 from calibrant.evaluation.resampling import FEWEST_ROWS
 from calibrant.metrics import MetricStatistic, measure
 from calibrant.predictions import Predictions
@@ -108,7 +109,7 @@ def _pieces(
 def _trial(batch: Predictions, pieces: Iterator[tuple[NDArray[np.int64], Predictions]]) -> Trial:
     """Return the losses of one split; ECE and accuracy are pooled over the folds by merging."""
     log_loss, brier = np.empty(len(batch)), np.empty(len(batch))
-    pooled: dict[str, MetricStatistic] = {}
+    pooled: dict[str, MetricStatistic[Estimate]] = {}
     for rows, repaired in pieces:
         log_loss[rows], brier[rows] = LogLoss().rows(repaired), BrierScore().rows(repaired)
         for name in ("ece", "accuracy"):

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 from calibrant import registry
 from calibrant.errors import require
 from calibrant.estimate import Estimate
+from calibrant.metrics.relabelling import Relabellings
 from calibrant.predictions import Predictions, as_predictions
 from calibrant.statistics import Merging, Statistic
+
+Found = TypeVar("Found")
 
 
 class Metric(ABC):
@@ -85,6 +88,14 @@ class Metric(ABC):
         del sums
         return self.sums(predictions)
 
+    def relabelled_many(self, sums: Any, drawn: Relabellings) -> list[Any]:
+        """Return `relabelled_sums` for each of the label vectors."""
+        return [self.relabelled_sums(sums, batch) for batch in drawn.batches]
+
+    def relabelled_values(self, sums: Any, drawn: Relabellings) -> NDArray[np.float64]:
+        """Return the value under each of the label vectors (R,)."""
+        return np.array([self.value(one) for one in self.relabelled_many(sums, drawn)])
+
     def found(
         self,
         value: float,
@@ -105,7 +116,7 @@ class Metric(ABC):
             notes=notes,
         )
 
-    def statistic(self, predictions: Predictions) -> MetricStatistic:
+    def statistic(self, predictions: Predictions) -> MetricStatistic[Estimate]:
         """Return the mergeable statistic of one batch; ``compute()`` gives the estimate."""
         require(
             as_predictions(predictions).labels is not None,
@@ -113,7 +124,7 @@ class Metric(ABC):
             "have labels to be measured",
             way_out="pass labels=",
         )
-        return MetricStatistic(self, self.sums(predictions))
+        return MetricStatistic(self.sums(predictions), self.estimate)
 
     def __call__(self, predictions: Predictions) -> Estimate:
         """Return the estimate on one batch: value and details, without interval and null level."""
@@ -121,11 +132,11 @@ class Metric(ABC):
 
 
 @dataclass(frozen=True)
-class MetricStatistic(Statistic):
-    """Sums of one measure that know how to become its estimate."""
+class MetricStatistic(Statistic, Generic[Found]):
+    """Sums of one measure, or of one test, that know how to become what it finds."""
 
-    metric: Metric
     sums: Any
+    finish: Callable[[Any], Found]
 
     @property
     def merging(self) -> Merging:
@@ -133,10 +144,10 @@ class MetricStatistic(Statistic):
         told: Merging = self.sums.merging
         return told
 
-    def merge(self, other: MetricStatistic) -> MetricStatistic:
+    def merge(self, other: MetricStatistic[Found]) -> MetricStatistic[Found]:
         """Return the statistic of both sets of rows."""
-        return MetricStatistic(self.metric, self.sums.merge(other.sums))
+        return MetricStatistic(self.sums.merge(other.sums), self.finish)
 
-    def compute(self) -> Estimate:
-        """Return the estimate of all rows."""
-        return self.metric.estimate(self.sums)
+    def compute(self) -> Found:
+        """Return what all rows give."""
+        return self.finish(self.sums)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from calibrant.metrics.peers.base import Labels, PeerDefinition, PeerFunction, Scores
 from calibrant.metrics.peers.shared import binned, top_label
+
+_PEER = partial(PeerDefinition, package="mapie", version="1.6.0")
 
 
 def calibration_error(p: Scores, y: Labels, bins: int) -> float:
@@ -68,10 +72,8 @@ _SHAKEN = (
 
 
 def _binned(measure: str, call: str, function: PeerFunction, *differs: str) -> PeerDefinition:
-    return PeerDefinition(
+    return _PEER(
         measure=measure,
-        package="mapie",
-        version="1.6.0",
         call=f"mapie.metrics.calibration.{call}",
         differs=differs,
         faults=(_EDGES,),
@@ -81,10 +83,8 @@ def _binned(measure: str, call: str, function: PeerFunction, *differs: str) -> P
 
 
 def _cumulative(measure: str, call: str, function: PeerFunction, *differs: str) -> PeerDefinition:
-    return PeerDefinition(
+    return _PEER(
         measure=measure,
-        package="mapie",
-        version="1.6.0",
         call=f"mapie.metrics.calibration.{call}(correct, confidence)",
         differs=(_SCALED, *differs),
         faults=(_SHAKEN,),

@@ -10,6 +10,8 @@ import numpy as np
 from calibrant.metrics.peers.base import Labels, PeerDefinition, PeerRaises, Scores
 from calibrant.metrics.peers.shared import binned, top_label
 
+_PEER = partial(PeerDefinition, package="netcal", version="1.4.0")
+
 _BLOCK = 1 << 20  # entries of the kernel matrix at a time
 
 
@@ -60,10 +62,8 @@ _DIFFERS = (
 
 
 def _definition(measure: str, name: str, *differs: str) -> PeerDefinition:
-    return PeerDefinition(
+    return _PEER(
         measure=measure,
-        package="netcal",
-        version="1.4.0",
         call=f"netcal.metrics.{name}(bins=BINS).measure(probabilities, labels)",
         differs=(*differs, *_DIFFERS),
         faults=_FAULTS,
@@ -81,10 +81,8 @@ DEFINITIONS = (
         "its ACE is another measure: equal-width bins of the confidence, the plain mean over the bins that hold rows; "
         "ours is class-wise on equal-mass bins",
     ),
-    PeerDefinition(
+    _PEER(
         measure="mmce",
-        package="netcal",
-        version="1.4.0",
         call="netcal.metrics.MMCE().measure(probabilities, labels)",
         differs=("the kernel matrix of all pairs is held in memory; the value is that of ours with width 0.4",),
         function=kernel_error,

@@ -10,6 +10,8 @@ import scipy
 from calibrant.metrics.peers.base import Labels, PeerDefinition, PeerRaises, Scores
 from calibrant.metrics.peers.shared import one_hot, relplot_smooth_error, top_label, torch_error
 
+_PEER = partial(PeerDefinition, package="probmetrics", version="1.3.0")
+
 _LEAST_LOG = np.log(np.finfo(np.float32).tiny)
 
 
@@ -66,10 +68,8 @@ _BINNED = (
 
 
 def _binned(measure: str, norm: str) -> PeerDefinition:
-    return PeerDefinition(
+    return _PEER(
         measure=measure,
-        package="probmetrics",
-        version="1.3.0",
         call=f"Metric.from_name('{measure}-BINS').compute_from_labels_probs(labels, probabilities)",
         differs=_BINNED,
         faults=(_MISSING,),
@@ -83,10 +83,8 @@ DEFINITIONS = (
     _binned("ece", "l1"),
     _binned("rmsce", "l2"),
     _binned("mce", "max"),
-    PeerDefinition(
+    _PEER(
         measure="smece",
-        package="probmetrics",
-        version="1.3.0",
         call="Metric.from_name('smece').compute_from_labels_probs(labels, probabilities)",
         differs=(
             "relplot's grid and search, rounded to float32",
@@ -95,18 +93,14 @@ DEFINITIONS = (
         function=smooth_error,
         rounding=1e-6,
     ),
-    PeerDefinition(
+    _PEER(
         measure="log_loss",
-        package="probmetrics",
-        version="1.3.0",
         call="Metric.from_name('logloss').compute_from_labels_probs(labels, probabilities)",
         differs=("logs are clipped at -87.3, that of float32's smallest, and rescaled; ours is infinite there",),
         function=log_loss,
     ),
-    PeerDefinition(
+    _PEER(
         measure="brier",
-        package="probmetrics",
-        version="1.3.0",
         call="Metric.from_name('brier').compute_from_labels_probs(labels, probabilities)",
         differs=("the same as ours: the sum over classes, for k = 2 twice the binary score",),
         function=brier,

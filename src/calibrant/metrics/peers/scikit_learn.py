@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from calibrant.metrics.peers.base import Labels, PeerDefinition, PeerRaises, Scores
 from calibrant.metrics.peers.shared import one_hot
+
+_PEER = partial(PeerDefinition, package="scikit-learn", version="1.9.1")
 
 
 def log_loss(p: Scores, y: Labels, bins: None) -> float:
@@ -33,10 +37,8 @@ def _check(p: Scores) -> None:
 _ARGUMENTS = "(labels, probabilities, labels=range(k))"
 _RAISES = "it raises for a probability above 1, by however little, and without labels= where a class does not occur"
 DEFINITIONS = (
-    PeerDefinition(
+    _PEER(
         measure="log_loss",
-        package="scikit-learn",
-        version="1.9.1",
         call=f"sklearn.metrics.log_loss{_ARGUMENTS}",
         differs=(
             "probabilities are clipped to [eps, 1 - eps] of their type, 2.2e-16 or 1.2e-7, so that a zero costs 36.0 "
@@ -45,10 +47,8 @@ DEFINITIONS = (
         ),
         function=log_loss,
     ),
-    PeerDefinition(
+    _PEER(
         measure="brier",
-        package="scikit-learn",
-        version="1.9.1",
         call=f"sklearn.metrics.brier_score_loss{_ARGUMENTS}",
         differs=(
             "for k = 2 half of ours (scale_by_half='auto'), for more classes the same",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 
 from calibrant.metrics.peers.base import Labels, PeerDefinition, Scores
 from calibrant.metrics.peers.shared import binned, one_hot, top_label
+
+_PEER = partial(PeerDefinition, package="uncertainty-calibration", version="0.1.4")
 
 _BINS = 15
 
@@ -75,28 +78,22 @@ _FAULTS = ("its bootstrap interval reads alpha=0.1 as a tenth of a percent, so t
 
 
 DEFINITIONS = (
-    PeerDefinition(
+    _PEER(
         measure="ece",
-        package="uncertainty-calibration",
-        version="0.1.4",
         call="calibration.get_ece(probabilities, labels, num_bins=BINS)",
         differs=("the same bins as ours",),
         function=ece,
         bins=15,
     ),
-    PeerDefinition(
+    _PEER(
         measure="sce",
-        package="uncertainty-calibration",
-        version="0.1.4",
         call="calibration.get_calibration_error(probabilities, labels)",
         differs=("the mean over classes is of squares", *_DIFFERS),
         faults=_FAULTS,
         function=marginal_error,
     ),
-    PeerDefinition(
+    _PEER(
         measure="squared_ce",
-        package="uncertainty-calibration",
-        version="0.1.4",
         call="calibration.get_top_calibration_error(probabilities, labels)",
         differs=("ours is the square, and may be negative", *_DIFFERS),
         faults=_FAULTS,

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 from calibrant import registry
 from calibrant.errors import require
 from calibrant.estimate import strict
+from calibrant.metrics.base import MetricStatistic
 from calibrant.predictions import Predictions, as_predictions
-from calibrant.statistics import Merging, Statistic
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,12 +71,12 @@ class CalibrationTest(ABC):
     def result(self, sums: Any) -> TestResult:
         """Return the result from the sums."""
 
-    def statistic(self, predictions: Predictions) -> _TestStatistic:
+    def statistic(self, predictions: Predictions) -> MetricStatistic[TestResult]:
         """Return the mergeable statistic of one batch; ``compute()`` gives the result."""
         has_labels = as_predictions(predictions).labels is not None
         require(has_labels, "predictions", "have labels to be tested", way_out="pass labels=")
         require(not predictions.soft, "labels", "be hard, one class a row, for a test of calibration", "soft labels")
-        return _TestStatistic(self, self.sums(predictions))
+        return MetricStatistic(self.sums(predictions), self.result)
 
     def __call__(self, predictions: Predictions) -> TestResult:
         """Test one batch."""
@@ -94,25 +94,3 @@ class CalibrationTest(ABC):
             details=details,
             notes=notes,
         )
-
-
-@dataclass(frozen=True)
-class _TestStatistic(Statistic):
-    """Sums of one test that know how to become its result."""
-
-    test: CalibrationTest
-    sums: Any
-
-    @property
-    def merging(self) -> Merging:
-        """How merging relates to pooling, as the sums say."""
-        told: Merging = self.sums.merging
-        return told
-
-    def merge(self, other: _TestStatistic) -> _TestStatistic:
-        """Return the statistic of both sets of rows."""
-        return _TestStatistic(self.test, self.sums.merge(other.sums))
-
-    def compute(self) -> TestResult:
-        """Return the result of all rows."""
-        return self.test.result(self.sums)
