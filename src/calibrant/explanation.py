@@ -135,7 +135,7 @@ def _facts(entry: Entry, built: Any) -> dict[str, str]:
     """Return what the method declares, in words."""
     if not isinstance(built, Metric | CalibrationTest):
         return entry.capabilities.words() if entry.kind == "calibrator" else {}
-    said = _of_measure(built) if isinstance(built, Metric) else {"null hypothesis": built.null}
+    said = _of_measure(built) if isinstance(built, Metric) else {"null hypothesis": built.null, "level": built.level}
     merging = _merging(built)
     told = {**said, "shards and streams": _MERGING[merging]}
     cost = entry.capabilities.cost

@@ -52,11 +52,20 @@ class TestResult:
         return f"<code>{html.escape(repr(self))}</code>"
 
 
+EXACT = "at most the nominal one at every n and with any weights: labels are redrawn"
+ASYMPTOTIC = "asymptotic: docs/theory/tests.md says from how many rows it holds"
+
+
 class CalibrationTest(ABC):
     """A test of calibration. Subclasses are frozen records of choices; ``null`` says the hypothesis in words."""
 
     entry: ClassVar[registry.Entry]
     null: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def level(self) -> str:
+        """In words, how often the p-value is at most alpha under the null: `EXACT`, `ASYMPTOTIC`, or when which."""
 
     @property
     def spec(self) -> str:

@@ -20,7 +20,7 @@ from scipy.special import chdtrc
 
 from calibrant.errors import is_whole, require
 from calibrant.metrics.row_blocks import Rows, slices
-from calibrant.metrics.tests.base import CalibrationTest, TestResult
+from calibrant.metrics.tests.base import ASYMPTOTIC, EXACT, CalibrationTest, TestResult
 from calibrant.metrics.tests.redraw import check_redraws, observed_and_redrawn, upper_p_value
 from calibrant.predictions import Predictions
 from calibrant.registry import register
@@ -112,7 +112,7 @@ def groups_of(batch: Predictions, count: int) -> Iterator[Group]:
         yield Group.of(batch, np.flatnonzero(group == number))
 
 
-@register("test", "hosmer_lemeshow", reference="fagerland2008")
+@register("test", "hosmer_lemeshow", reference="fagerland2008", supports_soft_labels=False)
 @dataclass(frozen=True, kw_only=True)
 class HosmerLemeshow(CalibrationTest):
     """Hosmer-Lemeshow for k classes: counts of the classes in groups of confidence, against their expectation.
@@ -153,6 +153,16 @@ class HosmerLemeshow(CalibrationTest):
         known = self.p_value in ("auto", "chi_square", "resampled")
         require(known, "p_value", "be 'auto', 'chi_square' or 'resampled'", repr(self.p_value))
         check_redraws(self.replicates, self.seed)
+
+    @property
+    def level(self) -> str:
+        """That of redrawn labels where they are redrawn, else of chi-square."""
+        return {
+            "resampled": EXACT,
+            "chi_square": ASYMPTOTIC,
+            "auto": "at most the nominal one where labels are redrawn; elsewhere asymptotic, every count having a "
+            "variance of at least 5",
+        }[self.p_value]
 
     def sums(self, predictions: Predictions) -> Collected:
         """Return the rows."""

@@ -20,7 +20,7 @@ from scipy.special import ndtr
 from calibrant.errors import require
 from calibrant.metrics.kernel_error import block_sums, check_kernel
 from calibrant.metrics.row_blocks import Rows
-from calibrant.metrics.tests.base import CalibrationTest, TestResult
+from calibrant.metrics.tests.base import ASYMPTOTIC, EXACT, CalibrationTest, TestResult
 from calibrant.metrics.tests.redraw import check_redraws, observed_and_redrawn, upper_p_value
 from calibrant.metrics.vector_kernels import Kernel, tiles
 from calibrant.predictions import Predictions
@@ -28,6 +28,7 @@ from calibrant.registry import register
 from calibrant.statistics import Collected
 
 Floats = NDArray[np.float64]
+_COST = "O(n^2 (k + replicates)); estimator='block': O(n k)"
 _SUMS = 1 << 17  # sums by class of one strip of K: 1 MB, so that they stay in cache
 
 
@@ -73,7 +74,7 @@ def _same_class(strip: Floats, labels: NDArray[np.int32], drawn: NDArray[np.int3
     return np.asarray(by_class[np.arange(replicates)[:, None], drawn, np.arange(m)].sum(1))
 
 
-@register("test", "skce_test", reference="widmann2019", cost="O(n^2 (k + replicates)); estimator='block': O(n k)")
+@register("test", "skce_test", reference="widmann2019", supports_soft_labels=False, cost=_COST)
 @dataclass(frozen=True, kw_only=True)
 class KernelTest(CalibrationTest):
     """Kernel test of canonical calibration: is the squared kernel calibration error above 0?
@@ -108,6 +109,11 @@ class KernelTest(CalibrationTest):
         check_redraws(self.replicates, self.seed)
         known = self.estimator in ("unbiased", "block")
         require(known, "estimator", "be 'unbiased' or 'block'", repr(self.estimator))
+
+    @property
+    def level(self) -> str:
+        """That of redrawn labels, or of the normal limit of blocks."""
+        return EXACT if self.estimator == "unbiased" else ASYMPTOTIC
 
     def sums(self, predictions: Predictions) -> Collected:
         """Return the rows."""

@@ -14,17 +14,18 @@ import numpy as np
 
 from calibrant.errors import require
 from calibrant.metrics import CalibrationError, Metric, measure
-from calibrant.metrics.tests.base import CalibrationTest, TestResult
+from calibrant.metrics.tests.base import EXACT, CalibrationTest, TestResult
 from calibrant.metrics.tests.redraw import check_redraws, redrawn, upper_p_value
 from calibrant.predictions import Predictions
 from calibrant.registry import register
 from calibrant.statistics import Collected
 
 _LABEL_FREE_BINS = ("width", "mass")  # bins that do not look at the labels are found once
+_COST = "replicates times the measure"
 _ALTERNATIVES = ("greater", "less", "two_sided")
 
 
-@register("test", "consistency", reference="brocker2007", cost="replicates times the measure")
+@register("test", "consistency", reference="brocker2007", supports_soft_labels=False, cost=_COST)
 @dataclass(frozen=True, kw_only=True)
 class Consistency(CalibrationTest):
     """Consistency resampling: any measure against its values on labels redrawn from the probabilities.
@@ -59,6 +60,11 @@ class Consistency(CalibrationTest):
     @cached_property
     def _metric(self) -> Metric:
         return measure(self.measure)
+
+    @property
+    def level(self) -> str:
+        """That of redrawn labels."""
+        return EXACT
 
     def sums(self, predictions: Predictions) -> Collected:
         """Return the rows."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from calibrant.errors import require
 from calibrant.metrics.row_blocks import Rows, slices
 from calibrant.metrics.simplex_cubes import cubes
-from calibrant.metrics.tests.base import CalibrationTest, TestResult
+from calibrant.metrics.tests.base import EXACT, CalibrationTest, TestResult
 from calibrant.metrics.tests.redraw import check_redraws, observed_and_redrawn, upper_p_value
 from calibrant.predictions import Predictions
 from calibrant.registry import register
@@ -114,7 +114,7 @@ def standardized(statistics: Floats) -> Floats:
     return np.asarray(np.divide(statistics, spread, out=np.zeros_like(statistics), where=spread > 0))
 
 
-@register("test", "t_cal", reference="lee2023", cost="O(replicates n) a scale")
+@register("test", "t_cal", reference="lee2023", supports_soft_labels=False, cost="O(replicates n) a scale")
 @dataclass(frozen=True, kw_only=True)
 class AdaptiveTest(CalibrationTest):
     """T-Cal: adaptive test of calibration, the debiased squared error on cubes of every scale.
@@ -143,6 +143,11 @@ class AdaptiveTest(CalibrationTest):
         known = self.notion in ("canonical", "confidence")
         require(known, "notion", "be 'canonical' or 'confidence'", repr(self.notion))
         check_redraws(self.replicates, self.seed)
+
+    @property
+    def level(self) -> str:
+        """That of redrawn labels."""
+        return EXACT
 
     def sums(self, predictions: Predictions) -> Collected:
         """Return the rows."""

@@ -18,7 +18,7 @@ from scipy.special import erfc
 
 from calibrant.errors import require
 from calibrant.metrics.row_blocks import Rows, slices
-from calibrant.metrics.tests.base import CalibrationTest, TestResult
+from calibrant.metrics.tests.base import ASYMPTOTIC, CalibrationTest, TestResult
 from calibrant.predictions import Predictions
 from calibrant.registry import register
 from calibrant.scoring import ZeroOne
@@ -82,7 +82,7 @@ def _confidence_moments(batch: Predictions, rule: str) -> tuple[Floats, Floats]:
 _MOMENTS = {"canonical": _canonical_moments, "confidence": _confidence_moments}
 
 
-@register("test", "spiegelhalter", reference="spiegelhalter1986")
+@register("test", "spiegelhalter", reference="spiegelhalter1986", supports_soft_labels=False)
 @dataclass(frozen=True, kw_only=True)
 class Spiegelhalter(CalibrationTest):
     """Spiegelhalter's test, for k classes: the mean of a proper score against what the probabilities promise.
@@ -111,6 +111,11 @@ class Spiegelhalter(CalibrationTest):
     def __post_init__(self) -> None:
         require(self.rule in ("brier", "log_loss"), "rule", "be 'brier' or 'log_loss'", repr(self.rule))
         require(self.notion in _MOMENTS, "notion", "be 'canonical' or 'confidence'", repr(self.notion))
+
+    @property
+    def level(self) -> str:
+        """That of the normal limit."""
+        return ASYMPTOTIC
 
     def sums(self, predictions: Predictions) -> Deviation:
         """Return the sums of one batch."""
