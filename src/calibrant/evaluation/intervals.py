@@ -1,12 +1,16 @@
 """Intervals from bootstrap replicates, centred where the estimand is.
 
 A mean has the basic interval, 2 v - quantiles of the replicates. A binned calibration error is a norm of noisy gaps
-and so biased upwards, and its replicates more so. Its interval inverts a test: the truth is taken to be c times the
-observed gaps g, a replicate of the estimate is the norm of c g + e with e the centred bootstrap noise of the gaps, and
-the interval holds c |g| for the c that are not rejected. At c = 0 this is the test of perfect calibration, so that
-the interval leaves 0 just where the value leaves the noise. In bins with under five expected outcomes of either kind
-the bootstrap cannot see the noise (labels that never occur cannot be redrawn); there e is taken from the labels
-redrawn from the probabilities, and where such bins carry more than a quarter of the null level no interval is given.
+and so biased upwards, and its replicates more so. Its interval inverts a test: the true gaps are taken to be g, a
+replicate of the estimate is the norm of g + e with e the centred bootstrap noise of the gaps, in bins of the
+bootstrap's weights, and the interval holds |g| for all g that are not rejected. How strong the bias is depends on the
+shape of the true gaps, which the data do not tell: two are asked, and the interval holds what either allows. One
+scales the observed gaps; the other moves all of them by the same multiple of their standard deviation, so that small
+ones vanish first and a few large ones are left. With no gaps this is the test of perfect calibration, so that the
+interval leaves 0 just where the value leaves the noise. In bins with under five outcomes of the rarer kind the
+bootstrap cannot see the noise (labels that never occur cannot be redrawn); there e is taken from the labels redrawn
+from the probabilities, scaled to the rate that was seen, and where such bins carry more than a quarter of the null
+level no interval is given. docs/theory/coverage.md has the study.
 """
 
 from __future__ import annotations
@@ -21,10 +25,11 @@ from calibrant.statistics import BinSums
 
 Floats = NDArray[np.float64]
 Interval = tuple[float, float]
+Shape = Callable[[float], Floats]  # gaps (C, B) of a size: none at 0, as observed at 1
 
-_FEWEST_OUTCOMES = 5.0
+_FEWEST_OUTCOMES = 5.0 - 1e-6  # five, counted from weighted sums that round
 _MOST_SPARSE_SHARE = 0.25
-_LARGEST_FACTOR = 16.0
+_LARGEST_SIZE = 16.0
 _ROUNDING = 1e-12  # of sums in another order: replicates that differ by no more do not vary
 
 
@@ -43,23 +48,37 @@ def quantiles(replicates: Floats, level: float) -> Interval:
     return float(low), float(high)
 
 
-def scaled_gaps(
+def binned(
     metric: CalibrationError, sums: BinSums, boot: Sequence[BinSums], null: Sequence[BinSums], level: float
 ) -> Interval | None:
-    """Return the interval of a binned calibration error by inversion along c times its gaps, or None if too sparse."""
+    """Return the interval of a binned calibration error, what either shape of the gaps allows; None if too sparse."""
     if sparse_share(metric, sums, null) > _MOST_SPARSE_SHARE:
         return None
-    gaps, noise = sums.gaps, _noise(sums, boot, null)
+    gaps, noise = sums.gaps, _noise(sums, boot, null)  # noise (R, C, B)
+    weights = np.stack([drawn.weight for drawn in boot])
     value = float(metric.value_at(gaps, sums))
 
-    def bound(quantile: float) -> float:
-        def estimate(factor: float) -> float:
-            drawn = metric.value_at(factor * gaps + noise, sums)  # (R,)
+    def bound(shape: Shape, quantile: float) -> float:
+        def estimate(size: float) -> float:
+            drawn = metric.value_at(shape(size) + noise, sums, weights)  # (R,)
             return float(np.quantile(drawn, quantile, method="inverted_cdf"))
 
-        return float(metric.true_value_at(_solve(estimate, value) * gaps, sums))
+        return float(metric.true_value_at(shape(_solve(estimate, value)), sums))
 
-    return bound((1 + level) / 2), bound((1 - level) / 2)
+    shapes = _scaled(gaps), _shifted(gaps, noise.std(0))
+    low, high = (1 + level) / 2, (1 - level) / 2
+    return min(bound(shape, low) for shape in shapes), max(bound(shape, high) for shape in shapes)
+
+
+def _scaled(gaps: Floats) -> Shape:
+    return lambda size: size * gaps
+
+
+def _shifted(gaps: Floats, spread: Floats) -> Shape:
+    """Return the gaps made smaller or larger by the same multiple of their standard deviation; at 0 none is left."""
+    ratios = np.divide(np.abs(gaps), spread, out=np.zeros_like(gaps), where=spread > 0)
+    step = float(ratios.max(initial=0.0)) * spread
+    return lambda size: np.sign(gaps) * np.maximum(np.abs(gaps) + (size - 1) * step, 0.0)
 
 
 def sparse_share(metric: CalibrationError, sums: BinSums, null: Sequence[BinSums]) -> float:
@@ -72,25 +91,39 @@ def sparse_share(metric: CalibrationError, sums: BinSums, null: Sequence[BinSums
 
 
 def _sparse(sums: BinSums) -> NDArray[np.bool_]:
-    """Return which bins (C, B) expect under five outcomes of either kind, counted in rows."""
-    rarer = np.minimum(sums.mean_scores, 1 - sums.mean_scores)
+    """Return which bins (C, B) have under five outcomes of the rarer kind, by the model and by the labels."""
+    expected, seen = sums.mean_scores, sums.outcome_rates
+    rarer = np.maximum(np.minimum(expected, 1 - expected), np.minimum(seen, 1 - seen))
     return sums.rows * rarer < _FEWEST_OUTCOMES
 
 
 def _noise(sums: BinSums, boot: Sequence[BinSums], null: Sequence[BinSums]) -> Floats:
     """Return the centred noise of the gaps (R, C, B)."""
-    gaps, sparse = sums.gaps, _sparse(sums)
+    gaps, sparse, scale = sums.gaps, _sparse(sums), _redrawn_scale(sums)
     drawn = [np.where(b.filled, b.gaps - gaps, 0.0) for b in boot]
-    redrawn = [null[i % len(null)].gaps for i in range(len(boot))]
+    redrawn = [scale * null[i % len(null)].gaps for i in range(len(boot))]
     return np.stack([np.where(sparse, r, d) for d, r in zip(drawn, redrawn, strict=True)])
 
 
+def _redrawn_scale(sums: BinSums) -> Floats:
+    """Return what redrawn labels of a bin (C, B) are scaled by to have the noise of its own labels.
+
+    The rate of the rarer outcome is the one seen, with one further outcome at the rate that the model expects.
+    """
+    common = sums.mean_scores >= 0.5
+    expected = np.where(common, 1 - sums.mean_scores, sums.mean_scores)
+    seen = sums.rows * np.where(common, 1 - sums.outcome_rates, sums.outcome_rates)
+    rate = expected * (seen + 1) / (sums.rows * expected + 1)
+    variance = expected * (1 - expected)
+    return np.sqrt(np.divide(rate * (1 - rate), variance, out=np.zeros_like(rate), where=variance > 0))
+
+
 def _solve(estimate: Callable[[float], float], value: float, steps: int = 20) -> float:
-    """Return the factor at which the estimate reaches the value, by bisection; 0 if it is there already."""
+    """Return the size at which the estimate reaches the value, by bisection; 0 if it is there already."""
     low, high = 0.0, 1.0
     if estimate(low) >= value:
         return low
-    while high < _LARGEST_FACTOR and estimate(high) < value:
+    while high < _LARGEST_SIZE and estimate(high) < value:
         low, high = high, 2 * high
     for _ in range(steps):
         middle = 0.5 * (low + high)

@@ -29,6 +29,7 @@ from calibrant.metrics.estimators import Binning
 from calibrant.metrics.estimators.fixed import FixedBins
 from calibrant.metrics.notions import Notion
 from calibrant.metrics.pairs import AGGREGATES
+from calibrant.metrics.relabelling import Relabellings
 from calibrant.predictions import Predictions
 from calibrant.statistics import BinSums
 
@@ -117,7 +118,7 @@ class CalibrationError(Metric):
         return built
 
     @property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """The name of the preset, with the aggregation where it is the sum."""
         return self.preset
 
@@ -190,6 +191,13 @@ class CalibrationError(Metric):
             return self.sums(predictions)
         return sums.with_outcomes(self._notion.outcomes(predictions, sums.edges, right=self._binning.right))
 
+    def relabelled_many(self, sums: Any, drawn: Relabellings) -> list[Any]:
+        """Return the sums under each label vector, whose outcomes are found together where bins do not depend on them."""
+        if not isinstance(sums, BinSums):
+            return super().relabelled_many(sums, drawn)
+        outcomes = self._notion.outcomes_many(drawn, sums.edges, right=self._binning.right)
+        return [sums.with_outcomes(one) for one in outcomes]
+
     def value(self, sums: Any) -> float:
         """Return the value from the sums."""
         final = self._binning.finish(sums)
@@ -198,48 +206,49 @@ class CalibrationError(Metric):
     def estimate(self, sums: Any) -> Estimate:
         """Return the value with the error of each class and the rows in each bin."""
         final = self._binning.finish(sums)
-        columns = self._columns(final.gaps, final, debiased=self.debiased)
+        columns = self._columns(final.gaps, final, final.weight, debiased=self.debiased)
         bound = getattr(sums, "bound", 0.0)
         note = f"bins found on a grid: within {bound:.2g} of exact equal-mass bins, summed over columns"
-        return Estimate(
-            name=self.name,
-            value=float(self._aggregated(columns, final)),
-            n=final.n,
-            spec=self.spec,
-            estimand=self.estimand,
+        return self.found(
+            float(self._aggregated(columns, final.weight)),
+            final.n,
+            *((note,) if bound else ()),
             per_class=columns if self._several else None,
             details=self._notion.details(final, columns),
-            notes=(note,) if bound else (),
         )
 
-    def value_at(self, gaps: Floats, sums: BinSums) -> Floats:
-        """Return the estimate (...,) for gaps (..., C, B) in place of those of the sums, less noise if debiased."""
-        return self._aggregated(self._columns(gaps, sums, debiased=self.debiased), sums)
+    def value_at(self, gaps: Floats, sums: BinSums, weight: Floats | None = None) -> Floats:
+        """Return the estimate (...,), less noise if debiased, for gaps (..., C, B) in place of those of the sums.
+
+        ``weight`` (..., C, B), if given, takes the place of theirs too.
+        """
+        weight = sums.weight if weight is None else weight
+        return self._aggregated(self._columns(gaps, sums, weight, debiased=self.debiased), weight)
 
     def true_value_at(self, gaps: Floats, sums: BinSums) -> Floats:
         """Return the value (...,) that the estimate aims at if ``gaps`` (..., C, B) are the true ones."""
-        return self._aggregated(self._columns(gaps, sums, debiased=False), sums)
+        return self._aggregated(self._columns(gaps, sums, sums.weight, debiased=False), sums.weight)
 
-    def _columns(self, gaps: Floats, sums: BinSums, *, debiased: bool) -> Floats:
+    def _columns(self, gaps: Floats, sums: BinSums, weight: Floats, *, debiased: bool) -> Floats:
         """Return the error of each column (..., C)."""
         if self.norm == np.inf:
             return np.asarray(np.max(np.where(sums.filled, np.abs(gaps), 0.0), axis=-1))
         powers = np.abs(gaps) if self.norm == 1 else gaps**2
         if debiased:
             powers = np.where(sums.concentration < 1, powers - _noise(sums), 0.0)  # one row tells no noise
-        errors = np.asarray(np.sum(self._shares(sums) * powers, axis=-1))  # (..., C)
+        errors = np.asarray(np.sum(self._shares(sums, weight) * powers, axis=-1))  # (..., C)
         return np.sqrt(errors) if self.norm == 2 and self.root else errors
 
-    def _shares(self, sums: BinSums) -> Floats:
-        """Return the share of each bin (C, B); they sum to 1 in each column with rows."""
-        parts = sums.filled.astype(np.float64) if self.shares == "equal" else np.where(sums.filled, sums.weight, 0.0)
-        total = parts.sum(1, keepdims=True)
+    def _shares(self, sums: BinSums, weight: Floats) -> Floats:
+        """Return the share of each bin (..., C, B); they sum to 1 in each column with rows."""
+        parts = sums.filled.astype(np.float64) if self.shares == "equal" else np.where(sums.filled, weight, 0.0)
+        total = parts.sum(-1, keepdims=True)
         shares: Floats = np.divide(parts, total, out=np.zeros_like(parts), where=total > 0)
         return shares
 
-    def _aggregated(self, columns: Floats, sums: BinSums) -> Floats:
+    def _aggregated(self, columns: Floats, weight: Floats) -> Floats:
         if self.aggregate == "mean":
-            return self._notion.mean(columns, sums.weight.sum(-1))
+            return self._notion.mean(columns, weight.sum(-1))
         return np.asarray(AGGREGATES[self.aggregate](columns, axis=-1))
 
 

@@ -1,12 +1,15 @@
 """Coverage of the intervals, by seeded simulation with a stated false-failure rate."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from calibrant import Predictions
-from calibrant.evaluation import evaluate
+from calibrant.evaluation import evaluate, intervals
 from calibrant.evaluation.intervals import basic
 from calibrant.metrics import measure
+from calibrant.statistics import BinSums
 from simulation import simulate
 
 REPEATS = 40
@@ -45,3 +48,52 @@ def test_the_basic_interval_turns_the_replicates_round():
 def test_no_interval_from_replicates_that_do_not_vary_or_are_infinite():
     assert basic(1.0, np.ones(50), 0.95) is None
     assert basic(np.inf, np.full(50, np.inf), 0.95) is None
+
+
+def one_column(scores, rates, rows):
+    """Return the sums of one column of bins with these mean scores, outcome rates and rows."""
+    scores, rates, rows = (np.array([values], dtype=float) for values in (scores, rates, rows))
+    return BinSums(
+        edges=np.linspace(0, 1, rows.shape[1] + 1),
+        rows=rows.astype(np.int64),
+        weight=rows,
+        score=rows * scores,
+        outcome=rows * rates,
+        square_weight=rows,
+        n=int(rows.sum()),
+        mass=float(rows.sum()),
+    )
+
+
+def test_shifted_gaps_vanish_at_size_0_smallest_first_and_are_as_observed_at_1():
+    gaps, spread = np.array([[-0.4, 0.1, 0.02]]), np.array([[0.1, 0.1, 0.1]])
+    shape = intervals._shifted(gaps, spread)
+    np.testing.assert_allclose(shape(0.0), 0.0)
+    np.testing.assert_allclose(shape(1.0), gaps)
+    np.testing.assert_allclose(
+        shape(0.5), [[-0.2, 0.0, 0.0]]
+    )  # the furthest is 4 deviations: two go
+    np.testing.assert_allclose(shape(1.5), [[-0.6, 0.3, 0.22]])
+
+
+def test_a_bin_is_sparse_where_model_and_labels_agree_that_an_outcome_is_rare():
+    sums = one_column([0.99, 0.99, 0.5, 0.01], [0.8, 1.0, 1.0, 0.0], [100, 100, 8, 100])
+    assert intervals._sparse(sums).tolist() == [[False, True, True, True]]
+
+
+def test_redrawn_noise_is_scaled_to_the_rate_seen_with_one_further_expected_outcome():
+    sums = one_column([0.02, 0.98], [0.0, 0.96], [100, 100])
+    # expected 2 outcomes: seen 0, so (0 + 1) / (2 + 1) of the rate; seen 4, so (4 + 1) / 3 of it.
+    rates = 0.02 * np.array([1 / 3, 5 / 3])
+    np.testing.assert_allclose(intervals._redrawn_scale(sums)[0] ** 2, rates * (1 - rates) / (0.02 * 0.98))
+
+
+def test_replicates_are_taken_with_their_own_shares_of_the_bins():
+    sums = one_column([0.5, 0.5], [0.5, 0.9], [50, 50])  # gaps 0 and 0.4, so the ECE is .4 times the second share
+    boot = [
+        replace(sums, weight=w, outcome=w * sums.outcome_rates, score=w * sums.mean_scores)
+        for w in (np.array([[50.0 - d, 50.0 + d]]) for d in range(-20, 21))
+    ]
+    low, high = intervals.binned(measure("ece(bins=2)"), sums, boot, [sums], 0.95)
+    # No noise in the gaps: .2 = size x .4 x share with shares of .31 to .69, and the truth is size x .4 x .5.
+    assert (low, high) == pytest.approx((0.2 * 0.5 / 0.69, 0.2 * 0.5 / 0.31), rel=1e-4)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrant.metrics.relabelling import Relabellings
 from calibrant.predictions import Predictions
 from calibrant.registry import Entry
 from calibrant.statistics import BinSums
@@ -50,6 +51,14 @@ class Notion(ABC):
     def outcomes(self, predictions: Predictions, edges: Floats, *, right: bool) -> Floats:
         """Return the weighted sums of the outcomes alone (C, B), without a pass over the scores."""
 
+    def outcomes_many(self, drawn: Relabellings, edges: Floats, *, right: bool) -> Floats:
+        """Return `outcomes` under each of R label vectors (R, C, B)."""
+        return np.stack([self.outcomes(batch, edges, right=right) for batch in drawn.batches])
+
+    def relabelled_outcomes(self, drawn: Relabellings) -> Floats:
+        """Return the outcomes of the only column under each of R label vectors (R, n)."""
+        return np.stack([outcomes for batch in drawn.batches for _, outcomes in self.pairs(batch)])
+
     @abstractmethod
     def pairs(self, predictions: Predictions) -> Iterator[tuple[Floats, Floats]]:
         """Yield the scores (n,) and outcomes (n,) of each column; the score is NaN where a row is not in it."""
@@ -72,9 +81,9 @@ class Notion(ABC):
         return {}
 
     def mean(self, values: Floats, mass: Floats) -> Floats:
-        """Return the mean (...) of values (..., C) over the columns: of classes plain, of parts by their mass (C,)."""
+        """Return the mean (...) of values (..., C) over the columns: of classes plain, of parts by their mass (..., C)."""
         if not self.splits_rows:
             return np.asarray(np.mean(values, axis=-1))
-        total = mass.sum()
+        total = mass.sum(-1, keepdims=True)
         shares = np.divide(mass, total, out=np.zeros_like(mass), where=total > 0)
         return np.asarray(np.sum(values * shares, axis=-1))
