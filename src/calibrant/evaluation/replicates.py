@@ -49,16 +49,17 @@ class Replicates:
         whole = isinstance(batches, Predictions)
         affordable, count = _affordable(read, pinned, plan.replicates, whole)
         regular = {metric.gathering for metric in pinned.values() if metric.bootstraps}
-        booted = {key: metric for key, metric in affordable.items() if key in regular}
+        booted = {key: alike for key, alike in affordable.items() if key in regular}
         base: Sums | None = None
         drawn: dict[str, list[Sums]] = {"bootstrap": [], "null": []}
         soft = read.data.labels == "soft"
         for batch in (batches,) if isinstance(batches, Predictions) else batches:
-            base = resampling.merge(base, resampling.gather(affordable, batch))
+            base = resampling.merge(base, resampling.gather(resampling.one_of_each(affordable), batch))
             methods = [("bootstrap", resampling.bootstrap, booted), ("null", resampling.null, affordable)]
             for what, method, measured in methods[: 1 if soft else 2]:
-                for i, replicate in enumerate(method(measured, batch, replicates=count, seed=plan.seed)):
-                    _merge_into(drawn[what], i, _valued(pinned, replicate) if whole else replicate)
+                replicates = method(measured, batch, replicates=count, seed=plan.seed, whole=whole)
+                for i, replicate in enumerate(replicates):
+                    _merge_into(drawn[what], i, replicate)
                     plan.progress(what, i + 1, count)
         return cls(pinned, base or {}, drawn["bootstrap"], drawn["null"], soft, count, plan.replicates)
 
@@ -124,16 +125,19 @@ def _pin(metrics: Sequence[Metric], sums: Sums) -> dict[Metric, Metric]:
 
 def _affordable(
     read: Gathered, pinned: Mapping[Metric, Metric], replicates: int, whole: bool
-) -> tuple[dict[Hashable, Metric], int]:
+) -> tuple[dict[Hashable, list[Metric]], int]:
     """Return the measures that can be drawn again with what their replicates take, and how many replicates."""
-    keyed = {metric.gathering: metric for metric in pinned.values() if not metric.costly}
+    keyed: dict[Hashable, list[Metric]] = {}
+    for metric in pinned.values():
+        if not metric.costly:
+            keyed.setdefault(metric.gathering, []).append(metric)
     sizes = {}
     for original, metric in pinned.items():
         sums = read.sums[original.gathering]
         final = original.final(sums) if isinstance(original, CalibrationError) else sums
         sizes[metric.gathering] = _bytes(final, read.data.n, whole)
     most = {key: _MOST_REPLICATE_BYTES // (sizes[key] * len(keyed)) for key in keyed}
-    kept = {key: metric for key, metric in keyed.items() if most[key] >= _FEWEST_REPLICATES}
+    kept = {key: alike for key, alike in keyed.items() if most[key] >= _FEWEST_REPLICATES}
     return kept, int(min([replicates, *(most[key] for key in kept)]))
 
 
@@ -144,25 +148,8 @@ def _bytes(sums: Any, rows: int, whole: bool) -> int:
     return 64 if whole or sums.merging == "exact" else 5 * 8 * rows
 
 
-@dataclass(frozen=True)
-class _Values:
-    """The values of the measures of one key, in place of a replicate's rows that no further batch will join."""
-
-    of: Mapping[Metric, float]
-
-
-def _valued(pinned: Mapping[Metric, Metric], sums: Sums) -> Sums:
-    """Return the sums with values in place of those that collect rows."""
-    return {key: one if one.merging == "exact" else _values(pinned, key, one) for key, one in sums.items()}
-
-
-def _values(pinned: Mapping[Metric, Metric], key: Hashable, sums: Any) -> _Values:
-    cheap = (metric for metric in pinned.values() if metric.gathering == key and not metric.costly)
-    return _Values({metric: metric.value(sums) for metric in cheap})
-
-
 def _value(metric: Metric, sums: Any) -> float:
-    return sums.of[metric] if isinstance(sums, _Values) else metric.value(sums)
+    return sums.of[metric] if isinstance(sums, resampling.Values) else metric.value(sums)
 
 
 def _merge_into(replicates: list[Sums], index: int, sums: Sums) -> None:

@@ -192,7 +192,7 @@ class CalibrationError(Metric):
         return sums.with_outcomes(self._notion.outcomes(predictions, sums.edges, right=self._binning.right))
 
     def relabelled_many(self, sums: Any, drawn: Relabellings) -> list[Any]:
-        """Return the sums under each label vector, whose outcomes are found together where bins do not depend on them."""
+        """Return the sums under each label vector; their outcomes are found together if bins do not depend on them."""
         if not isinstance(sums, BinSums):
             return super().relabelled_many(sums, drawn)
         outcomes = self._notion.outcomes_many(drawn, sums.edges, right=self._binning.right)

@@ -20,6 +20,7 @@ from calibrant.errors import require
 from calibrant.estimate import Estimate
 from calibrant.metrics.base import Metric
 from calibrant.metrics.notions import Notion
+from calibrant.metrics.relabelling import Relabellings
 from calibrant.predictions import Predictions
 from calibrant.statistics import Column, Merging, Statistic
 
@@ -130,6 +131,21 @@ class PairsMeasure(Metric):
     def relabelled_sums(self, sums: Pairs, predictions: Predictions) -> Pairs:
         """Return the pairs of the same rows with other labels, without sorting them again where that can be."""
         return sums.relabelled(predictions)
+
+    def relabelled_values(self, sums: Pairs, drawn: Relabellings) -> Floats:
+        """Return the value under each label vector (R,), of one column from all their outcomes at once."""
+        column = sums.column
+        if column is None or not column.rows:
+            return super().relabelled_values(sums, drawn)
+
+        def outcomes() -> Floats:
+            return column.outcome_sums(self._notion.relabelled_outcomes(drawn), drawn.predictions.weights)
+
+        return self.of_outcomes(column, drawn.shared(self.gathering, outcomes))
+
+    def of_outcomes(self, column: Column, outcomes: Floats) -> Floats:
+        """Return the value (R,) of one column with each of R weighted sums of outcomes (R, m) in place of its own."""
+        return np.array([self.of_column(replace(column, outcome=outcome)) for outcome in outcomes])
 
     def value(self, sums: Pairs) -> float:
         """Return the value of all rows."""

@@ -76,7 +76,7 @@ def _bootstrap(
     metric: CalibrationError, predictions: Predictions, level: float, *, replicates: int, seed: int
 ) -> tuple[Floats, Floats]:
     """Return the percentiles (B,) of the outcome rates over the replicates that leave rows in the bin."""
-    drawn = resampling.bootstrap({0: metric}, predictions, replicates=replicates, seed=seed)
+    drawn = resampling.bootstrap({0: [metric]}, predictions, replicates=replicates, seed=seed)
     finals = [metric.final(sums[0]) for sums in drawn]
     rates = np.stack([np.where(final.filled[0], final.outcome_rates[0], np.nan) for final in finals])  # (R, B)
     limits = np.zeros((2, rates.shape[1]))

@@ -51,9 +51,17 @@ class Column(Statistic):
 
     def relabelled(self, outcomes: Floats, weights: Floats | None = None) -> Column:
         """Return the column of the same rows with other outcomes (n,), without sorting; not of a merged column."""
+        return replace(self, outcome=self.outcome_sums(outcomes, weights))
+
+    def outcome_sums(self, outcomes: Floats, weights: Floats | None = None) -> Floats:
+        """Return the weighted sums (..., m) at each distinct score of other outcomes (..., n) of the same rows."""
         picked = self._known_order.rows
-        summands = outcomes[picked] if weights is None else weights[picked] * outcomes[picked]
-        return replace(self, outcome=self._known_order.sums(summands))
+        summands = outcomes[..., picked]
+        return self._known_order.sums(summands if weights is None else weights[picked] * summands)
+
+    def residuals_of(self, outcome: Floats) -> Floats:
+        """Return `residuals` (..., m) for other weighted sums of the outcomes (..., m)."""
+        return (outcome - self.weight * self.scores) / self.mass
 
     @property
     def merging(self) -> Merging:
@@ -87,7 +95,7 @@ class Column(Statistic):
     @cached_property
     def residuals(self) -> Floats:
         """Outcome minus score, summed by weight at each distinct score, over the total weight (m,)."""
-        return (self.outcome - self.weight * self.scores) / self.mass
+        return self.residuals_of(self.outcome)
 
     @cached_property
     def shares(self) -> Floats:
@@ -122,5 +130,6 @@ class _Order:
         return np.diff(self.starts, append=len(self.rows))
 
     def sums(self, ordered: NDArray[Any]) -> NDArray[Any]:
-        """Return the sums of values in order (n,) at each distinct score (m,)."""
-        return ordered if len(self.starts) == len(ordered) else np.add.reduceat(ordered, self.starts)
+        """Return the sums of values in order (..., n) at each distinct score (..., m)."""
+        distinct = len(self.starts) == ordered.shape[-1]
+        return ordered if distinct else np.add.reduceat(ordered, self.starts, axis=-1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,17 @@ from calibrant.registry import Entry
 from calibrant.statistics import BinSums
 
 Floats = NDArray[np.float64]
+
+
+class HardColumns(NamedTuple):
+    """Columns of pairs as a matrix: ``scores`` (n, C), which are logits with log-sum-exp ``total`` (n,) if it is given.
+
+    The outcome of row i is 1 in column ``labels[i]`` (n,), if that is one of 0..C-1, and 0 elsewhere.
+    """
+
+    scores: NDArray[np.floating]
+    total: Floats | None
+    labels: NDArray[np.int64]
 
 
 class Notion(ABC):
@@ -63,6 +74,11 @@ class Notion(ABC):
     def pairs(self, predictions: Predictions) -> Iterator[tuple[Floats, Floats]]:
         """Yield the scores (n,) and outcomes (n,) of each column; the score is NaN where a row is not in it."""
 
+    def hard_columns(self, predictions: Predictions) -> HardColumns | None:
+        """Return the pairs of all columns as a matrix that kernels take, or None where an outcome is not 0 or 1."""
+        del predictions
+        return None
+
     def columns_of(self, batches: Sequence[Predictions]) -> Iterator[tuple[Floats, Floats, Floats]]:
         """Yield the scores, outcomes and weights (m,) of the rows of each column, over all batches."""
         weights = np.concatenate([batch.row_weights for batch in batches])
@@ -81,7 +97,7 @@ class Notion(ABC):
         return {}
 
     def mean(self, values: Floats, mass: Floats) -> Floats:
-        """Return the mean (...) of values (..., C) over the columns: of classes plain, of parts by their mass (..., C)."""
+        """Return the mean (...) of values (..., C) over the columns: of classes plain, of parts by ``mass`` (..., C)."""
         if not self.splits_rows:
             return np.asarray(np.mean(values, axis=-1))
         total = mass.sum(-1, keepdims=True)

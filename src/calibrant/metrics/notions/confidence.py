@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrant.metrics.notions.single import SingleColumn, bin_pairs
+from calibrant.metrics.relabelling import Relabellings
 from calibrant.predictions import Predictions
 from calibrant.registry import register
 from calibrant.scoring import ZeroOne
@@ -33,3 +34,7 @@ class Confidence(SingleColumn):
     def outcome(self, predictions: Predictions) -> Floats:
         """Return whether the top class is the label."""
         return ZeroOne().rows(predictions)
+
+    def relabelled_outcomes(self, drawn: Relabellings) -> Floats:
+        """Return whether the top class is each of the labels (R, n)."""
+        return drawn.shared("correct", lambda: (drawn.labels == drawn.predictions.summary.top).astype(np.float64))

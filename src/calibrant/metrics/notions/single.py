@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from calibrant import kernels
 from calibrant.metrics.notions import replicated
-from calibrant.metrics.notions.base import Notion
+from calibrant.metrics.notions.base import HardColumns, Notion
+from calibrant.metrics.relabelling import Relabellings
 from calibrant.predictions import Predictions
 from calibrant.statistics import BinSums
 
@@ -54,9 +55,37 @@ class SingleColumn(Notion):
         """Return the weighted outcomes by bin (1, B)."""
         return self.bin(predictions, edges, right=right, squares=False).outcome
 
+    def outcomes_many(self, drawn: Relabellings, edges: Floats, *, right: bool) -> Floats:
+        """Return the weighted outcomes by bin under each label vector (R, 1, B)."""
+        bins = bins_of(self.scores(drawn.predictions), edges.reshape(-1), right=right)
+        outcomes, weights = self.relabelled_outcomes(drawn), drawn.predictions.weights
+        return cell_sums(bins, outcomes if weights is None else outcomes * weights, edges.shape[-1] - 1)[:, None]
+
     def pairs(self, predictions: Predictions) -> Iterator[tuple[Floats, Floats]]:
         """Yield the one column."""
         yield self.scores(predictions), self.outcome(predictions)
+
+
+def bins_of(scores: Floats, edges: Floats, *, right: bool) -> NDArray[np.int32]:
+    """Return the bin of each score (n,) among edges (B+1,), -1 where it is in none."""
+    first = np.zeros(len(scores), dtype=np.int64)
+    return kernels.label_bins(np.ascontiguousarray(scores)[:, None], first, edges, logits=False, right=right)
+
+
+def cell_sums(cell: NDArray[np.integer], values: Floats, cells: int) -> Floats:
+    """Return the sums over cells (R, cells) of values (R, n); rows whose cell (n,) is negative are in none."""
+    kept = np.flatnonzero(cell >= 0)
+    if len(kept) < len(cell):
+        cell, values = cell[kept], values[:, kept]
+    return np.array([np.bincount(cell, one, minlength=cells) for one in values], dtype=np.float64)
+
+    def hard_columns(self, predictions: Predictions) -> HardColumns | None:
+        """Return the scores as the one column, unless an outcome is a mean."""
+        outcome = self.outcome(predictions)
+        if np.any(outcome * (1 - outcome)):
+            return None
+        scores = np.ascontiguousarray(self.scores(predictions))[:, None]
+        return HardColumns(scores, None, np.where(outcome == 1, 0, -1))
 
 
 def bin_pairs(

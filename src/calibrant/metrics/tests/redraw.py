@@ -7,6 +7,7 @@ of scores, labels and weights. Source: Broecker and Smith (2007); the finite-sam
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,11 +15,13 @@ from numpy.typing import NDArray
 
 from calibrant import kernels
 from calibrant.errors import is_whole, require
+from calibrant.metrics.relabelling import Relabellings
 from calibrant.predictions import Predictions
 
 Floats = NDArray[np.float64]
 _STREAM = 0x74657374  # keeps these draws apart from those of null levels and bootstrap weights
 _AT_ONCE = 1 << 22  # labels drawn in one walk over the scores: 16 MB, and 32 MB of uniforms
+_TOGETHER, _MOST_TOGETHER = 1 << 19, 64  # labels measured together: 4 MB, and as much for each array of outcomes
 _ROUNDING = 1e-9  # statistics that differ by less, relative to the largest, are the same
 
 
@@ -39,6 +42,14 @@ def redrawn(predictions: Predictions, replicates: int, seed: int, stream: int = 
         uniforms = np.stack([kernels.uniforms(predictions.row_keys, seed ^ stream, r) for r in several])
         total = predictions.summary.total
         yield from kernels.draw_labels(predictions.scores, uniforms, logits=predictions.logits, total=total)
+
+
+def relabellings(predictions: Predictions, replicates: int, seed: int, stream: int = _STREAM) -> Iterator[Relabellings]:
+    """Yield the batch with the label vectors of `redrawn`, many at a time for few rows."""
+    at_once = max(1, min(_MOST_TOGETHER, _TOGETHER // len(predictions)))
+    labels = redrawn(predictions, replicates, seed, stream)
+    while several := list(itertools.islice(labels, at_once)):
+        yield Relabellings(predictions, np.array(several, dtype=np.int64))
 
 
 def observed_and_redrawn(predictions: Predictions, replicates: int, seed: int) -> NDArray[np.int32]:

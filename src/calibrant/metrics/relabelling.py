@@ -1,0 +1,39 @@
+"""One batch under many label vectors: what its measures share when labels are redrawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrant.predictions import Predictions
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Relabellings:
+    """A batch of n rows and R vectors of hard labels for it, ``labels`` (R, n) int64."""
+
+    predictions: Predictions
+    labels: NDArray[np.int64]
+    _memo: dict[Hashable, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def batches(self) -> tuple[Predictions, ...]:
+        """The batch with each of the label vectors."""
+        return tuple(self.predictions.relabelled(labels) for labels in self.labels)
+
+    def shared(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what measures that ask for the same key share, made when first asked for."""
+        if key not in self._memo:
+            self._memo[key] = make()
+        value: T = self._memo[key]
+        return value
