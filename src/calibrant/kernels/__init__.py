@@ -6,9 +6,10 @@
 from calibrant.kernels.affine import AffineSums, affine_pass
 from calibrant.kernels.class_bins import ClassBins, bin_classes, label_bins
 from calibrant.kernels.logistic import LogisticSums, logistic_apply, logistic_pass
+from calibrant.kernels.mass_bins import MassBins, mass_bins
 from calibrant.kernels.random import draw_labels, poisson_weights, uniforms
 from calibrant.kernels.replicates import LANES, ReplicateBins, bin_replicates
-from calibrant.kernels.rows import RowScan, entropy, scan_rows
+from calibrant.kernels.rows import RowScan, entropy, row_variances, scan_rows
 from calibrant.kernels.softmax import affine_softmax, log_probabilities, log_softmax, softmax
 from calibrant.kernels.temperature import temperature_pass
 from calibrant.kernels.values import ValueBins, bin_values
@@ -18,6 +19,7 @@ __all__ = [
     "AffineSums",
     "ClassBins",
     "LogisticSums",
+    "MassBins",
     "ReplicateBins",
     "RowScan",
     "ValueBins",
@@ -33,7 +35,9 @@ __all__ = [
     "log_softmax",
     "logistic_apply",
     "logistic_pass",
+    "mass_bins",
     "poisson_weights",
+    "row_variances",
     "scan_rows",
     "softmax",
     "temperature_pass",

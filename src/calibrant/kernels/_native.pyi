@@ -33,6 +33,9 @@ def scan_rows(
     label_bins: _SmallInts | None,
 ) -> tuple[int, int, int]: ...
 def entropy(scores: _Scores, log_normalizer: _Floats | None, threads: int, out: _Floats) -> None: ...
+def row_variances(
+    scores: _Scores, log_normalizer: _Floats | None, centre: _Floats, logs: bool, threads: int, out: _Floats
+) -> None: ...
 def bin_classes(
     scores: _Scores,
     log_normalizer: _Floats | None,
@@ -65,6 +68,17 @@ def label_bins(
     rates: _Floats,
     right: bool,
     bins: _SmallInts,
+) -> None: ...
+def mass_bins(
+    scores: _Scores,
+    log_normalizer: _Floats | None,
+    weights: _Floats | None,
+    labels: _Ints,
+    threshold: float,
+    unit: float,
+    threads: int,
+    edges: _Floats,
+    planes: _Floats,
 ) -> None: ...
 def bin_values(
     values: _Scores,

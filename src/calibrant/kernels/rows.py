@@ -92,3 +92,16 @@ def entropy(scores: Scores, *, logits: bool, total: Floats, threads: int | None 
     out = np.empty(len(scores))
     _native.entropy(scores, total if logits else None, thread_count(threads), out)
     return out
+
+
+def row_variances(
+    scores: Scores, *, logits: bool, total: Floats, centre: Floats, logs: bool, threads: int | None = None
+) -> Floats:
+    """Return the mean over the classes of each row (n,), drawn by their probabilities p, of (v - centre)^2.
+
+    v is p, or log p with ``logs``, and ``centre`` (n,) its mean. ``total`` (n,) is the log-sum-exp of logits; it is not
+    used for probabilities.
+    """
+    out = np.empty(len(scores))
+    _native.row_variances(scores, total if logits else None, centre, logs, thread_count(threads), out)
+    return out

@@ -13,14 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrant import kernels
 from calibrant.errors import is_whole, require
 from calibrant.metrics.estimators.base import Binning
 from calibrant.metrics.notions import Notion
+from calibrant.metrics.notions.base import HardColumns
 from calibrant.predictions import Predictions
 from calibrant.registry import register
 from calibrant.statistics import BinSums, Merging, Statistic
@@ -29,6 +31,7 @@ from calibrant.statistics.bin_sums import common_unit
 Floats = NDArray[np.float64]
 
 EXACT_ENTRIES = 1 << 26
+_COLUMNS_JOINED = 64  # of several batches: their scores are copied for the kernel
 _GRID_ENTRIES = 1 << 21  # buckets over all columns: 4 arrays of 8 bytes each make 64 MB
 
 
@@ -89,8 +92,8 @@ class Gathered(Statistic):
         return self if entries <= self.binning.exact_entries else self._with((), self._on_grid())
 
     def binned(self) -> BinSums:
-        """Return the sums over the equal-mass bins, from the sorted columns or from the grid."""
-        return self._sorted() if self.grid is None else self.grid.coarsened(self.binning.bins)
+        """Return the sums over the equal-mass bins, from the columns or from the grid."""
+        return self._cut() if self.grid is None else self.grid.coarsened(self.binning.bins)
 
     @property
     def bound(self) -> float:
@@ -113,12 +116,18 @@ class Gathered(Statistic):
             total = total.merge(part)
         return total
 
-    def _sorted(self) -> BinSums:
+    def _cut(self) -> BinSums:
+        """Return the sums over exact bins: of hard outcomes by the kernel, of others by sorting each column."""
         weights = np.concatenate([batch.row_weights for batch in self.batches])
-        unit = common_unit(weights)
-        columns = [_column_bins(self.binning, unit, *column) for column in self._columns()]
-        stacked = {name: np.stack([column[name] for column in columns]) for name in columns[0]}
-        whole = BinSums(n=int((weights > 0).sum()), mass=float(weights.sum()), **stacked)
+        weighted = any(batch.weights is not None for batch in self.batches)
+        unit = common_unit(weights) if weighted else 1.0
+        hard = _common([self.notion.hard_columns(batch) for batch in self.batches])
+        if hard is None:
+            columns = [_column_bins(self.binning, unit, *column) for column in self._columns()]
+            planes = {name: np.stack([column[name] for column in columns]) for name in columns[0]}
+        else:
+            planes = _kernel_bins(self.binning, unit, hard, weights if weighted else None)
+        whole = BinSums(n=int((weights > 0).sum()), mass=float(weights.sum()), **planes)
         return self.notion.keyed(whole, self.batches)
 
     def _columns(self) -> Iterator[tuple[Floats, Floats, Floats]]:
@@ -126,6 +135,41 @@ class Gathered(Statistic):
         for scores, outcomes, weights in self.notion.columns_of(self.batches):
             kept = (weights > 0) & (scores >= self.binning.threshold)  # no row without a score
             yield scores[kept], outcomes[kept], weights[kept]
+
+
+def _common(found: list[HardColumns | None]) -> list[HardColumns] | None:
+    """Return the columns of all batches if each has them, and in the same form."""
+    hard = [columns for columns in found if columns is not None]
+    forms = {(columns.scores.dtype, columns.total is None) for columns in hard}
+    return hard if len(hard) == len(found) and len(forms) == 1 else None
+
+
+def _kernel_bins(
+    binning: EqualMass, unit: float, hard: list[HardColumns], weights: Floats | None
+) -> dict[str, NDArray[Any]]:
+    """Return the sums (C, B) and edges (C, B+1) of all columns; of several batches, some columns at a time."""
+    columns = hard[0].scores.shape[1]
+    step = columns if len(hard) == 1 else _COLUMNS_JOINED
+    labels = _joined([batch.labels for batch in hard])
+    total = None if hard[0].total is None else _joined([cast(Floats, batch.total) for batch in hard])
+    parts = [
+        kernels.mass_bins(
+            _joined([batch.scores[:, first : first + step] for batch in hard]),
+            labels - first,
+            bins=binning.bins,
+            threshold=binning.threshold,
+            unit=unit,
+            total=total,
+            weights=weights,
+        )._asdict()
+        for first in range(0, columns, step)
+    ]
+    return {name: _joined([part[name] for part in parts]) for name in parts[0]}
+
+
+def _joined(arrays: list[NDArray[Any]]) -> NDArray[Any]:
+    """Return the arrays one below the other; the only one as it is."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
 def _column_bins(

@@ -97,7 +97,7 @@ class Notion(ABC):
         return {}
 
     def mean(self, values: Floats, mass: Floats) -> Floats:
-        """Return the mean (...) of values (..., C) over the columns: of classes plain, of parts by ``mass`` (..., C)."""
+        """Return the mean (...) of values (..., C) over the columns: classes plain, parts by ``mass`` (..., C)."""
         if not self.splits_rows:
             return np.asarray(np.mean(values, axis=-1))
         total = mass.sum(-1, keepdims=True)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from calibrant import kernels
 from calibrant.metrics.notions import replicated
-from calibrant.metrics.notions.base import Notion
+from calibrant.metrics.notions.base import HardColumns, Notion
 from calibrant.predictions import Predictions
 from calibrant.registry import register
 from calibrant.statistics import BinSums
@@ -108,3 +108,10 @@ class ClassWise(Notion):
             probability = np.exp(column - total) if predictions.logits else column
             hit = labels[:, c] if predictions.soft else labels == c  # type: ignore[index]
             yield probability, np.asarray(hit, dtype=np.float64)
+
+    def hard_columns(self, predictions: Predictions) -> HardColumns | None:
+        """Return the scores as they are, unless labels are soft."""
+        if predictions.soft:
+            return None
+        total = predictions.summary.total if predictions.logits else None
+        return HardColumns(predictions.scores, total, predictions.hard_labels)

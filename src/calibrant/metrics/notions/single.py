@@ -65,6 +65,14 @@ class SingleColumn(Notion):
         """Yield the one column."""
         yield self.scores(predictions), self.outcome(predictions)
 
+    def hard_columns(self, predictions: Predictions) -> HardColumns | None:
+        """Return the scores as the one column, unless an outcome is a mean."""
+        outcome = self.outcome(predictions)
+        if np.any(outcome * (1 - outcome)):
+            return None
+        scores = np.ascontiguousarray(self.scores(predictions))[:, None]
+        return HardColumns(scores, None, np.where(outcome == 1, 0, -1))
+
 
 def bins_of(scores: Floats, edges: Floats, *, right: bool) -> NDArray[np.int32]:
     """Return the bin of each score (n,) among edges (B+1,), -1 where it is in none."""
@@ -78,14 +86,6 @@ def cell_sums(cell: NDArray[np.integer], values: Floats, cells: int) -> Floats:
     if len(kept) < len(cell):
         cell, values = cell[kept], values[:, kept]
     return np.array([np.bincount(cell, one, minlength=cells) for one in values], dtype=np.float64)
-
-    def hard_columns(self, predictions: Predictions) -> HardColumns | None:
-        """Return the scores as the one column, unless an outcome is a mean."""
-        outcome = self.outcome(predictions)
-        if np.any(outcome * (1 - outcome)):
-            return None
-        scores = np.ascontiguousarray(self.scores(predictions))[:, None]
-        return HardColumns(scores, None, np.where(outcome == 1, 0, -1))
 
 
 def bin_pairs(

@@ -9,8 +9,10 @@ NB_MODULE(_native, m) {
         "Choose the instruction set by name (auto, v3 or baseline); False if this machine cannot run it.");
   m.def("clone_name", &calibrant::clone_name, "The instruction set in use.");
   calibrant::bind_rows(m);
+  calibrant::bind_row_variances(m);
   calibrant::bind_class_bins(m);
   calibrant::bind_replicates(m);
+  calibrant::bind_mass_bins(m);
   calibrant::bind_values(m);
   calibrant::bind_softmax(m);
   calibrant::bind_fits(m);
