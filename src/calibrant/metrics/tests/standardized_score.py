@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erfc
 
+from calibrant import kernels
 from calibrant.errors import require
-from calibrant.metrics.row_blocks import Rows, slices
 from calibrant.metrics.tests.base import ASYMPTOTIC, CalibrationTest, TestResult
 from calibrant.predictions import Predictions
 from calibrant.registry import register
@@ -54,15 +54,11 @@ class Deviation(Statistic):
 
 def _canonical_moments(batch: Predictions, rule: str) -> tuple[Floats, Floats]:
     """Return S - E and V of each row (n,), from the whole probability vector."""
-    summary, reader = batch.summary, Rows(batch)
+    summary, logs = batch.summary, rule == "log_loss"
     assert summary.label_log_probability is not None
     assert summary.label_probability is not None
-    centre = summary.sum_of_squares if rule == "brier" else -summary.entropy  # mean of p_y, or of log p_y
-    variance = np.empty(len(batch))
-    for rows in slices(len(batch), batch.k):
-        p = reader.probabilities(rows)
-        value = p if rule == "brier" else np.log(np.where(p > 0, p, 1.0))
-        variance[rows] = np.einsum("ij,ij->i", p, (value - centre[rows, None]) ** 2)
+    centre = -summary.entropy if logs else summary.sum_of_squares  # mean of log p_y, or of p_y
+    variance = kernels.row_variances(batch.scores, logits=batch.logits, total=summary.total, centre=centre, logs=logs)
     if rule == "brier":
         return 2 * (centre - summary.label_probability), 4 * variance
     return centre - summary.label_log_probability, variance
