@@ -35,17 +35,14 @@ class Pairs(Statistic):
     notion: Notion
     column: Column | None
     batches: tuple[Predictions, ...]
-    rows: int
 
     @classmethod
     def of(cls, notion: Notion, predictions: Predictions) -> Pairs:
         """Return the pairs of one labelled batch."""
-        weights = predictions.weights
-        rows = len(predictions) if weights is None else int((weights > 0).sum())
-        if notion.columns(predictions.k) > 1:
-            return cls(notion=notion, column=None, batches=(predictions,), rows=rows)
+        if notion.splits_rows or notion.columns(predictions.k) > 1:
+            return cls(notion=notion, column=None, batches=(predictions,))
         ((scores, outcomes),) = notion.pairs(predictions)
-        return cls(notion=notion, column=Column.of(scores, outcomes, weights), batches=(), rows=rows)
+        return cls(notion=notion, column=Column.of(scores, outcomes, predictions.weights), batches=())
 
     @property
     def merging(self) -> Merging:
@@ -64,8 +61,7 @@ class Pairs(Statistic):
         column = None
         if self.column is not None and other.column is not None:
             column = self.column.merge(other.column)
-        batches = self.batches + other.batches
-        return Pairs(notion=self.notion, column=column, batches=batches, rows=self.rows + other.rows)
+        return replace(self, column=column, batches=self.batches + other.batches)
 
     def columns(self) -> Iterator[Column]:
         """Yield the sorted columns; one may be without rows."""
@@ -156,25 +152,28 @@ class PairsMeasure(Metric):
         measured, only = self._measured(sums), sums.column
         columns = measured.columns if only is None else None
         details = {} if only is None else self.details(only)
-        return self.found(measured.value, sums.rows, *measured.notes, per_class=columns, details=details)
+        return self.found(measured.value, measured.rows, *measured.notes, per_class=columns, details=details)
 
     def _measured(self, sums: Pairs) -> _Measured:
-        values, masses, notes = [], [], {}
+        values, masses, rows, notes = [], [], [], {}
         for column in sums.columns():  # one at a time: they can be many
             values.append(self.of_column(column) if column.rows else 0.0)
             masses.append(column.mass)
+            rows.append(column.rows)
             notes.update(dict.fromkeys(self.notes(column) if column.rows else ()))
         columns = np.array(values)
         if self.aggregate == "mean":
             value = self._notion.mean(columns, np.array(masses))
         else:
             value = AGGREGATES[self.aggregate](columns)
-        return _Measured(float(value), columns, tuple(notes))
+        n = sum(rows) if self._notion.splits_rows else max(rows, default=0)
+        return _Measured(float(value), columns, n, tuple(notes))
 
 
 class _Measured(NamedTuple):
-    """The value, that of each column (C,), 0 for one without rows, and what qualifies them."""
+    """The value, that of each column (C,), 0 for one without rows, the rows in any column, and what qualifies them."""
 
     value: float
     columns: Floats
+    rows: int
     notes: tuple[str, ...]

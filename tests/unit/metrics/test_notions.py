@@ -75,6 +75,18 @@ def test_named_groups_leave_the_others_out():
     assert (found.n, float(found)) == (2, pytest.approx(0.7))
 
 
+@pytest.mark.parametrize("values", [("c", "b"), ("b", "a"), ("b",), ("c",)])
+def test_measures_of_sorted_pairs_leave_them_out_too(values):
+    rows = batch(groups=("a", "a", "b", "d"))
+    for spec in ("ks", "corp_miscalibration", "smece"):
+        found = measure(f'{spec}(notion="group(values={values})")')(rows)
+        binned = measure(f'group_ece(notion="group(values={values})")')(rows)
+        assert found.n == binned.n
+        assert len(found.per_class) == len(values)
+    alone = measure("ks")(batch(rows=[1, 3]))
+    assert float(measure("ks(notion=\"group(values=('c', 'b'))\")")(batch())) == pytest.approx(float(alone))
+
+
 @pytest.mark.parametrize("spec", ["group_ece", "predicted_group_ece", "tl_ece"])
 def test_shards_with_other_groups_align(spec):
     metric, whole = measure(spec), batch(groups=("b", "a", "c", "b"))
