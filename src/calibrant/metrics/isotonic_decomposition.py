@@ -22,6 +22,7 @@ from calibrant.registry import register
 from calibrant.statistics import Column
 
 Floats = NDArray[np.float64]
+Rule = Callable[[Floats], tuple[Floats, Floats]]  # the scores of forecasts for outcomes 1 and 0
 
 
 @register("measure", "corp_miscalibration", reference="dimitriadis2021")
@@ -67,29 +68,40 @@ class CorpMiscalibration(PairsMeasure):
         return self._terms(column)
 
     def _terms(self, column: Column) -> dict[str, float]:
-        score = _mean_score(column, column.scores, self.rule)
-        recalibrated = _mean_score(column, isotonic(column), self.rule)
-        rate = np.full(len(column.scores), column.outcome.sum() / column.mass)
-        uncertainty = _mean_score(column, rate, self.rule)
-        return {
-            "miscalibration": max(score - recalibrated, 0.0),  # the least mean score of all isotonic ones: less rounds
-            "discrimination": max(uncertainty - recalibrated, 0.0),
-            "uncertainty": uncertainty,
-            "score": score,
-        }
+        return column.kept(("corp", self.rule), lambda: _terms(column, _RULES[self.rule]))
+
+
+def _terms(column: Column, rule: Rule) -> dict[str, float]:
+    score = _mean_score(column.weight, column.outcome, column.scores, rule)
+    forecast = isotonic(column)
+    pools = np.flatnonzero(np.diff(forecast, prepend=-1.0))  # few: a score of each, not of each row
+    sums = (np.add.reduceat(column.weight, pools), np.add.reduceat(column.outcome, pools))
+    recalibrated = _mean_score(*sums, forecast[pools], rule)
+    overall = column.outcome.sum(keepdims=True)
+    uncertainty = _mean_score(column.weight.sum(keepdims=True), overall, overall / column.mass, rule)
+    return {
+        "miscalibration": max(score - recalibrated, 0.0),  # the least mean score of all isotonic ones: less rounds
+        "discrimination": max(uncertainty - recalibrated, 0.0),
+        "uncertainty": uncertainty,
+        "score": score,
+    }
 
 
 def isotonic(column: Column) -> Floats:
     """Return the isotonic regression of the outcomes on the scores, at each distinct score (m,)."""
+    return column.kept("isotonic", lambda: _isotonic(column))
+
+
+def _isotonic(column: Column) -> Floats:
     fitted: Floats = scipy.optimize.isotonic_regression(column.rates, weights=column.weight).x
     return np.clip(fitted, 0.0, 1.0)  # means of rates in [0, 1], but for rounding
 
 
-def _mean_score(column: Column, forecast: Floats, rule: str) -> float:
-    """Return the weighted mean score of a forecast at each distinct score (m,)."""
-    hit, miss = _RULES[rule](forecast)
-    missed = np.maximum(column.weight - column.outcome, 0.0)
-    return float((_product(column.outcome, hit) + _product(missed, miss)).sum() / column.mass)
+def _mean_score(weight: Floats, outcome: Floats, forecast: Floats, rule: Rule) -> float:
+    """Return the mean score of forecasts (m,) with the weight and the weighted sum of outcomes at each (m,)."""
+    hit, miss = rule(forecast)
+    missed = np.maximum(weight - outcome, 0.0)
+    return float((_product(outcome, hit) + _product(missed, miss)).sum() / weight.sum())
 
 
 def _product(weight: Floats, score: Floats) -> Floats:
@@ -106,4 +118,4 @@ def _log(forecast: Floats) -> tuple[Floats, Floats]:
         return -np.log(forecast), -np.log1p(-forecast)
 
 
-_RULES: dict[str, Callable[[Floats], tuple[Floats, Floats]]] = {"brier": _squared, "log_loss": _log}
+_RULES: dict[str, Rule] = {"brier": _squared, "log_loss": _log}

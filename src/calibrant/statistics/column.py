@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from calibrant.statistics.base import Merging, Statistic
 
 Floats = NDArray[np.float64]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -21,7 +22,8 @@ class Column(Statistic):
 
     ``counts`` (m,) are the rows of positive weight at each, ``rows`` all of them. Everything computed from it is the
     same for any order of the rows, and, but for the counts, an integer weight is a repetition. ``label_free`` is where
-    measures keep what depends on scores and weights alone: a column with other labels shares it.
+    measures keep what depends on scores and weights alone: a column with other labels shares it; `kept` does so for the
+    column itself.
     """
 
     scores: Floats
@@ -30,6 +32,7 @@ class Column(Statistic):
     counts: NDArray[np.int64]
     order: _Order | None = None
     label_free: dict[Hashable, Any] = field(default_factory=dict)
+    _kept: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(cls, scores: Floats, outcomes: Floats, weights: Floats | None = None) -> Column:
@@ -59,9 +62,11 @@ class Column(Statistic):
         summands = outcomes[..., picked]
         return self._known_order.sums(summands if weights is None else weights[picked] * summands)
 
-    def residuals_of(self, outcome: Floats) -> Floats:
-        """Return `residuals` (..., m) for other weighted sums of the outcomes (..., m)."""
-        return (outcome - self.weight * self.scores) / self.mass
+    def kept(self, what: Hashable, compute: Callable[[], T]) -> T:
+        """Return what has been computed of this column before, or compute it."""
+        if what not in self._kept:
+            self._kept[what] = compute()
+        return cast(T, self._kept[what])
 
     @property
     def merging(self) -> Merging:
@@ -95,7 +100,7 @@ class Column(Statistic):
     @cached_property
     def residuals(self) -> Floats:
         """Outcome minus score, summed by weight at each distinct score, over the total weight (m,)."""
-        return self.residuals_of(self.outcome)
+        return (self.outcome - self.weight * self.scores) / self.mass
 
     @cached_property
     def shares(self) -> Floats:

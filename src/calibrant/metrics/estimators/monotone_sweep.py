@@ -76,29 +76,37 @@ class Swept(Statistic):
     def binned(self) -> BinSums:
         """Return the sums over the bins; a column with fewer than another ends in empty bins."""
         weights = np.concatenate([batch.row_weights for batch in self.batches])
-        unit, columns = common_unit(weights), []
+        weighted = any(batch.weights is not None for batch in self.batches)
+        unit, columns = common_unit(weights) if weighted else 1.0, []
         for scores, outcomes, of_rows in self.notion.columns_of(self.batches):
             there = (of_rows > 0) & ~np.isnan(scores)  # a row that is not in the column has no score
-            columns.append(_column_bins(scores[there], outcomes[there], of_rows[there], self.binning.bins, unit))
+            w = of_rows[there]
+            column = Column.of(scores[there], outcomes[there], w if weighted else None)
+            squares = column.outcome_sums(w**2) if weighted else column.weight
+            columns.append(_column_bins(column, squares, self.binning.bins, unit))
         most = max(len(column["rows"]) for column in columns)
         planes = {name: np.stack([_padded(c[name], most, name) for c in columns]) for name in columns[0]}
         sums = BinSums(n=int((weights > 0).sum()), mass=float(weights.sum()), **planes)
         return self.notion.keyed(sums, self.batches)
 
 
-def _column_bins(scores: Floats, outcomes: Floats, weights: Floats, most: int, unit: float) -> dict[str, NDArray[Any]]:
-    """Return the sums (B,) and edges (B + 1,) of one column of rows of positive weight."""
-    edges = swept_edges(Column.of(scores, outcomes, weights), most, unit)
-    bins = np.searchsorted(edges[1:-1], scores)  # a score at an edge is in the bin that ends there
+def _column_bins(column: Column, squares: Floats, most: int, unit: float) -> dict[str, NDArray[Any]]:
+    """Return the sums (B,) and edges (B + 1,) of one column, given its sums of squared weights (m,)."""
+    if column.rows == 0:
+        zeros = np.zeros(1)
+        nothing = dict.fromkeys(("weight", "score", "outcome", "square_weight"), zeros)
+        return {"edges": np.array([0.0, 1.0]), "rows": zeros.astype(np.int64), **nothing}
+    ends = _swept_ends(column, most, unit)
+    starts = np.concatenate([[0], ends[:-1] + 1])
     summands = {
-        "weight": weights,
-        "score": weights * scores,
-        "outcome": weights * outcomes,
-        "square_weight": weights**2,
+        "rows": column.counts,
+        "weight": column.weight,
+        "score": column.weight * column.scores,
+        "outcome": column.outcome,
+        "square_weight": squares,
     }
-    size = len(edges) - 1
-    sums = {name: np.bincount(bins, values, minlength=size) for name, values in summands.items()}
-    return {"edges": edges, "rows": np.bincount(bins, minlength=size), **sums}
+    sums = {name: np.add.reduceat(values, starts) for name, values in summands.items()}
+    return {"edges": _edges(column.scores, ends), **sums}
 
 
 def _padded(values: NDArray[Any], bins: int, name: str) -> NDArray[Any]:
@@ -110,34 +118,37 @@ def _padded(values: NDArray[Any], bins: int, name: str) -> NDArray[Any]:
 
 def swept_edges(column: Column, most: int, unit: float) -> Floats:
     """Return the edges (B + 1,) of the swept bins from 0 to 1; those inside lie halfway between two scores."""
-    if column.rows == 0:
-        return np.array([0.0, 1.0])
+    return _edges(column.scores, _swept_ends(column, most, unit)) if column.rows else np.array([0.0, 1.0])
+
+
+def _swept_ends(column: Column, most: int, unit: float) -> NDArray[np.int64]:
+    """Return the last score of each swept bin of a column with rows."""
     weight, outcome = np.cumsum(column.weight), np.cumsum(column.outcome)
+    before = weight - column.weight
     if (np.diff(column.rates) >= -_ROUNDING).all():  # then all bins that join neighbours are monotone too
-        return _edges(column.scores, _ends(weight, most, unit))
-    ends = _ends(weight, 1, unit)
+        return _ends(before, weight[-1], most, unit)
+    ends = _ends(before, weight[-1], 1, unit)
     for bins in range(2, most + 1):
-        more = _ends(weight, bins, unit)
+        more = _ends(before, weight[-1], bins, unit)
         if not _monotone(weight[more], outcome[more]):
             break
         ends = more
-    return _edges(column.scores, ends)
+    return ends
 
 
-def _ends(weight: Floats, bins: int, unit: float) -> NDArray[np.int64]:
-    """Return the last score of each non-empty bin, from the cumulative weight (m,).
+def _ends(before: Floats, total: float, bins: int, unit: float) -> NDArray[np.int64]:
+    """Return the last score of each non-empty bin, from the weight before each score (m,).
 
     With a common ``unit`` of the weights, the N units are cut as evenly as whole units allow, the first N mod B bins
     holding one more. A score goes where its first unit goes.
     """
-    total = float(weight[-1])
     starts = np.arange(1, bins) * (total / bins)
     if unit:
         whole, extra = divmod(round(total / unit), bins)
         starts = unit * (np.arange(1, bins) * whole + np.minimum(np.arange(1, bins), extra))
-    before = np.concatenate([[0.0], weight[:-1]]) + 1e-9 * total / bins  # sums of weights round: that is no boundary
-    firsts = np.searchsorted(before, starts)  # the first score of each bin after the first
-    return np.unique(np.append(firsts[(firsts > 0) & (firsts < len(weight))] - 1, len(weight) - 1))
+    # The first score of each bin after the first; sums of weights round: 1e-9 of a bin is no boundary.
+    firsts = np.searchsorted(before, starts - 1e-9 * total / bins)
+    return np.unique(np.append(firsts[(firsts > 0) & (firsts < len(before))] - 1, len(before) - 1))
 
 
 def _monotone(weight: Floats, outcome: Floats) -> bool:
