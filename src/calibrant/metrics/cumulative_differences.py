@@ -39,11 +39,7 @@ class KolmogorovSmirnov(PairsMeasure):
 
     def of_column(self, column: Column) -> float:
         """Return the largest absolute cumulative difference."""
-        return float(self.of_outcomes(column, column.outcome[None])[0])
-
-    def of_outcomes(self, column: Column, outcomes: Floats) -> Floats:
-        """Return the largest absolute cumulative difference for each of the outcomes."""
-        return np.asarray(np.abs(np.cumsum(column.residuals_of(outcomes), axis=-1)).max(-1))
+        return float(np.abs(np.cumsum(column.residuals)).max())
 
     def details(self, column: Column) -> dict[str, Any]:
         """Return where the path is furthest from 0, and its value there (negative: over-confident below)."""
@@ -73,12 +69,8 @@ class Kuiper(PairsMeasure):
 
     def of_column(self, column: Column) -> float:
         """Return the range."""
-        return float(self.of_outcomes(column, column.outcome[None])[0])
-
-    def of_outcomes(self, column: Column, outcomes: Floats) -> Floats:
-        """Return the range for each of the outcomes."""
-        path = np.cumsum(column.residuals_of(outcomes), axis=-1)  # (R, m); it starts at 0
-        return np.asarray(path.max(-1).clip(min=0.0) - path.min(-1).clip(max=0.0))
+        path = _from_zero(column)
+        return float(path.max() - path.min())
 
     def details(self, column: Column) -> dict[str, Any]:
         """Return the worst interval of scores and the sum of its residuals over all weight."""

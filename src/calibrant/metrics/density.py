@@ -8,6 +8,7 @@ differentiable Lp canonical calibration error estimator.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -63,6 +64,13 @@ class EceKde(PairsMeasure):
         """Return the error."""
         return self._at(column, self._bandwidth(column))
 
+    def of_columns(self, columns: Sequence[Column]) -> Floats:
+        """Return the error of each column; all share one product with the kernels."""
+        kernels = self._kernels(columns[0], self._bandwidth(columns[0]))
+        cells = [_in_cells(column, _CELLS) for column in columns]
+        smoothed = kernels.kernels @ np.stack([column.outcome for column in cells], axis=1)  # (m, R)
+        return np.array([self._error(kernels, *pair) for pair in zip(cells, smoothed.T, strict=True)])
+
     def details(self, column: Column) -> dict[str, Any]:
         """Return the bandwidth and the values at half and double of it."""
         h = self._bandwidth(column)
@@ -87,10 +95,13 @@ class EceKde(PairsMeasure):
 
     def _at(self, column: Column, h: float) -> float:
         kernels, cells = self._kernels(column, h), _in_cells(column, _CELLS)
+        return self._error(kernels, cells, kernels.kernels @ cells.outcome)
+
+    def _error(self, kernels: _Kernels, cells: Column, smoothed: Floats) -> float:
         ones = cells.rates * cells.counts
         whole = np.abs(ones - np.round(ones)) < 1e-9  # hard labels: whether the row left out was right is known
         own = np.stack([np.where(whole, 1.0, cells.rates), np.where(whole, 0.0, cells.rates)])  # (2, m)
-        powers = np.abs(kernels.rates(cells, own) - cells.scores) ** self.norm
+        powers = np.abs(kernels.rates(cells, own, smoothed) - cells.scores) ** self.norm
         rows = cells.rates * powers[0] + (1 - cells.rates) * powers[1]
         return dirichlet_kernel.mean_power(rows, cells.weight, kernels.reached, self.norm)
 
@@ -101,6 +112,7 @@ class _Kernels:
 
     kernels: Floats
     scale: Floats
+    others: Floats  # (m,) sums of the kernels of all rows but one of those at each score
 
     @classmethod
     def of(cls, column: Column, h: float) -> _Kernels:
@@ -109,27 +121,28 @@ class _Kernels:
         logs = dirichlet_kernel.log_kernels(pairs, pairs, h)
         alone = np.flatnonzero(column.counts == 1)
         logs[alone, alone] = -np.inf
-        return cls(*dirichlet_kernel.scaled(logs))
+        kernels, scale = dirichlet_kernel.scaled(logs)
+        return cls(kernels, scale, kernels @ column.weight - kernels.diagonal() * column.weight / column.counts)
 
     @property
     def reached(self) -> NDArray[np.bool_]:
         """Which scores another row's kernel reaches (m,)."""
         return self.scale > -np.inf
 
-    def rates(self, column: Column, own: Floats) -> Floats:
-        """Return the rate at each score (2, m) with one row of outcome ``own`` (2, m) left out there."""
+    def rates(self, column: Column, own: Floats, smoothed: Floats) -> Floats:
+        """Return the rate at each score (2, m) with one row of outcome ``own`` (2, m) left out there.
+
+        ``smoothed`` (m,) are the outcomes of all rows under the kernels.
+        """
         itself = self.kernels.diagonal() * column.weight / column.counts
-        outcome = self.kernels @ column.outcome - itself * own
-        rates = np.divide(outcome, self._others(column), out=np.zeros_like(outcome), where=self.reached)
+        outcome = smoothed - itself * own
+        rates = np.divide(outcome, self.others, out=np.zeros_like(outcome), where=self.reached)
         return np.clip(rates, 0.0, 1.0)  # they are means of outcomes, but for rounding
 
     def likelihood(self, column: Column) -> float:
         """Return the mean log density at each row without that row, less a constant, over the rows that are reached."""
         there = self.reached
-        return float(column.weight[there] @ (self.scale[there] + np.log(self._others(column)[there]))) / column.mass
-
-    def _others(self, column: Column) -> Floats:
-        return self.kernels @ column.weight - self.kernels.diagonal() * column.weight / column.counts
+        return float(column.weight[there] @ (self.scale[there] + np.log(self.others[there]))) / column.mass
 
 
 def _in_cells(column: Column, most: int) -> Column:

@@ -8,6 +8,7 @@ Source: Kumar, Sarawagi and Jain (2018), Trainable calibration measures for neur
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,23 +51,28 @@ class Mmce(PairsMeasure):
 
     def of_column(self, column: Column) -> float:
         """Return the norm."""
-        d = column.residuals
-        square = float((d * d).sum() + 2 * (d * below(column.scores, d, self.width)).sum())
-        return float(np.sqrt(max(square, 0.0)))  # the kernel is positive definite: less than 0 is rounding
+        return float(self.of_columns([column])[0])
+
+    def of_columns(self, columns: Sequence[Column]) -> Floats:
+        """Return the norm of each column."""
+        d = np.stack([column.residuals for column in columns])  # (R, m)
+        squares = (d * d).sum(-1) + 2 * (d * below(columns[0].scores, d, self.width)).sum(-1)
+        return np.asarray(np.sqrt(np.maximum(squares, 0.0)))  # the kernel is positive definite: under 0 is rounding
 
 
 def below(scores: Floats, masses: Floats, width: float) -> Floats:
-    """Return sum_(j < i) masses_j exp(-(f_i - f_j) / width) for increasing scores (m,).
+    """Return sum_(j < i) masses_j exp(-(f_i - f_j) / width) for increasing scores (m,) and masses (..., m).
 
     By doubling: after a step of length s each entry covers the 2 s entries before it. All factors are at most 1, so
     that no width overflows.
     """
     with np.errstate(over="ignore", under="ignore"):
         decay = np.exp(-np.diff(scores, prepend=scores[:1]) / width)  # (m,) from the entry before
-    sums = np.concatenate([[0.0], masses[:-1]]) * decay
+    sums = np.zeros_like(masses)
+    sums[..., 1:] = masses[..., :-1] * decay[1:]
     step = 1
-    while step < len(sums):
-        sums[step:] += decay[step:] * sums[:-step]
+    while step < len(decay):
+        sums[..., step:] += decay[step:] * sums[..., :-step]
         decay[step:] *= decay[:-step]
         step *= 2
     return sums

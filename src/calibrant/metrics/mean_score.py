@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from calibrant.errors import require
 from calibrant.estimate import Estimate
 from calibrant.metrics.base import Metric
@@ -13,6 +16,8 @@ from calibrant.registry import register
 from calibrant.scoring import BrierScore, LogLoss, RankedProbabilityScore, RowScore, SphericalScore, ZeroOne
 from calibrant.statistics import Moments
 from calibrant.validation import ROW_SUM_TOLERANCE
+
+Floats = NDArray[np.float64]
 
 
 class MeanScore(Metric):
@@ -34,6 +39,10 @@ class MeanScore(Metric):
     def sums(self, predictions: Predictions) -> Moments:
         """Return the sums of the score of one batch."""
         return Moments.of(self.score.rows(predictions), predictions.weights)
+
+    def reweighted_sums(self, predictions: Predictions, weights: Floats) -> list[Moments]:
+        """Return the sums under each weighting of the rows (n, R); the score is computed once."""
+        return Moments.of_many(self.score.rows(predictions), weights)
 
     def value(self, sums: Moments) -> float:
         """Return the mean; infinite where a row's loss is."""

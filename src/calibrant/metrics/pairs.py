@@ -7,7 +7,7 @@ columns of a class-wise notion are aggregated as in `CalibrationError`.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -134,14 +134,15 @@ class PairsMeasure(Metric):
         if column is None or not column.rows:
             return super().relabelled_values(sums, drawn)
 
-        def outcomes() -> Floats:
-            return column.outcome_sums(self._notion.relabelled_outcomes(drawn), drawn.predictions.weights)
+        def columns() -> list[Column]:
+            outcomes = column.outcome_sums(self._notion.relabelled_outcomes(drawn), drawn.predictions.weights)
+            return [replace(column, outcome=outcome) for outcome in outcomes]
 
-        return self.of_outcomes(column, drawn.shared(self.gathering, outcomes))
+        return self.of_columns(drawn.shared(self.gathering, columns))
 
-    def of_outcomes(self, column: Column, outcomes: Floats) -> Floats:
-        """Return the value (R,) of one column with each of R weighted sums of outcomes (R, m) in place of its own."""
-        return np.array([self.of_column(replace(column, outcome=outcome)) for outcome in outcomes])
+    def of_columns(self, columns: Sequence[Column]) -> Floats:
+        """Return the value of each of several columns (R,) with the same scores and weights."""
+        return np.array([self.of_column(column) for column in columns])
 
     def value(self, sums: Pairs) -> float:
         """Return the value of all rows."""

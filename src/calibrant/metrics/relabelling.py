@@ -31,6 +31,11 @@ class Relabellings:
         """The batch with each of the label vectors."""
         return tuple(self.predictions.relabelled(labels) for labels in self.labels)
 
+    @cached_property
+    def correct(self) -> NDArray[np.float64]:
+        """Whether the top class is each of the labels (R, n)."""
+        return np.asarray(self.labels == self.predictions.summary.top, dtype=np.float64)
+
     def shared(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return what measures that ask for the same key share, made when first asked for."""
         if key not in self._memo:

@@ -8,6 +8,7 @@ Source: Blasiok and Nakkiran (2023), Smooth ECE: principled reliability diagrams
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,12 @@ Floats = NDArray[np.float64]
 _FINE = 1 << 16  # cells that the residuals go to
 _COARSE = 1 << 13  # cells on which a curve of a width from _NARROW on is integrated
 _NARROW = 1 / 1024
+_TOGETHER = 8  # transforms at a time: 4 MB
+_GUESSING = 1 << 8  # cells on which the width is guessed
+_NEAR = 1e-4  # relative precision of the guess
+_STEPS = 8  # of the secant from the guess: three as a rule
+_ABSOLUTE, _RELATIVE = 1e-15, 1e-14  # precision of the width
+_UNDERFLOW = 39.0  # exp(-x^2 / 2) is 0 from here on
 
 
 @register("measure", "smece", reference="blasiok2023")
@@ -49,9 +56,16 @@ class SmoothEce(PairsMeasure):
 
     def of_column(self, column: Column) -> float:
         """Return the fixed point."""
-        modes = cosines(column.scores, column.residuals)
-        low, high = abs(float(column.residuals.sum())), float(np.abs(column.residuals).sum())
-        return _fixed_point(modes, low, high)
+        return float(self.of_columns([column])[0])
+
+    def of_columns(self, columns: Sequence[Column]) -> Floats:
+        """Return the fixed point of each column."""
+        cells, values = _Cells.of(columns[0].scores), list[float]()
+        for start in range(0, len(columns), _TOGETHER):
+            residuals = np.stack([column.residuals for column in columns[start : start + _TOGETHER]])  # (r, m)
+            pairs = zip(cells.cosines(residuals), residuals, strict=True)
+            values += [_fixed_point(modes, one) for modes, one in pairs]
+        return np.array(values)
 
     def details(self, column: Column) -> dict[str, Any]:
         """Return the width of the kernel."""
@@ -64,18 +78,39 @@ def cosines(scores: Floats, masses: Floats) -> Floats:
     The masses go to the two nearest centres of M equal cells, so that mass and first moment are kept; at the ends,
     where one of the two is outside, to the last centre, as the reflection has it.
     """
-    place = np.clip(scores * _FINE - 0.5, 0.0, _FINE - 1.0)
-    cell = np.minimum(place.astype(np.int64), _FINE - 2)
-    right = masses * (place - cell)
-    grid = np.bincount(cell, masses - right, minlength=_FINE) + np.bincount(cell + 1, right, minlength=_FINE)
-    transform: Floats = scipy.fft.dct(grid, type=2)
-    return transform / 2
+    return np.asarray(_Cells.of(scores).cosines(masses[None])[0])
+
+
+@dataclass(frozen=True, eq=False)
+class _Cells:
+    """The lower of the two cells of each score (m,), and the part of its mass that goes to the next one (m,)."""
+
+    cell: NDArray[np.int64]
+    right: Floats
+
+    @classmethod
+    def of(cls, scores: Floats) -> _Cells:
+        place = np.clip(scores * _FINE - 0.5, 0.0, _FINE - 1.0)
+        cell = np.minimum(place.astype(np.int64), _FINE - 2)
+        return cls(cell, place - cell)
+
+    def cosines(self, masses: Floats) -> Floats:
+        """Return the coefficients (r, M) of several masses (r, m)."""
+        grid = np.empty((len(masses), _FINE))
+        for row, mass in zip(grid, masses, strict=True):
+            right = mass * self.right
+            row[:] = np.bincount(self.cell, mass - right, minlength=_FINE)
+            row[1:] += np.bincount(self.cell, right, minlength=_FINE)[:-1]  # the last cell is nobody's lower one
+        transform: Floats = scipy.fft.dct(grid, type=2, axis=1, overwrite_x=True)
+        return transform / 2
 
 
 def smoothed(modes: Floats, sigma: float) -> Floats:
     """Return the curve with these cosine coefficients (M,) after smoothing, at the centres of M cells."""
-    kept = np.exp(-0.5 * (np.pi * sigma * np.arange(len(modes))) ** 2) * modes
-    curve: Floats = scipy.fft.dct(kept, type=3)
+    some = min(len(modes), int(_UNDERFLOW / (np.pi * sigma)) + 2) if sigma > 0 else len(modes)
+    damped = np.zeros_like(modes)
+    damped[:some] = np.exp(-0.5 * (np.pi * sigma * np.arange(some)) ** 2) * modes[:some]
+    curve: Floats = scipy.fft.dct(damped, type=3, overwrite_x=True)
     return curve
 
 
@@ -92,15 +127,50 @@ def area(curve: Floats) -> float:
     return float(size.sum() - (step * (place * (1 - place) - 1 / 6)).sum()) / len(curve)
 
 
-def _fixed_point(modes: Floats, low: float, high: float) -> float:
-    """Return the width that is its own smECE; smoothing keeps the net residual ``low`` and adds nothing to ``high``."""
+def _fixed_point(modes: Floats, residuals: Floats) -> float:
+    """Return the width that is its own smECE, from cosine coefficients (M,) and residuals (m,).
+
+    Smoothing keeps the net residual and adds nothing to the sum of absolute ones.
+    """
+    low, high = abs(float(residuals.sum())), float(np.abs(residuals).sum())
     if low >= high or high == 0.0:
         return high
-    if area(smoothed(modes[:_COARSE], _NARROW)) > _NARROW:
-        modes = modes[:_COARSE]
-
-    def excess(sigma: float) -> float:
-        return area(smoothed(modes, sigma)) - sigma
-
     low, high = 0.5 * low, 1.5 * high  # the true ends may round to either side
-    return float(scipy.optimize.brentq(excess, low, high, xtol=1e-15, rtol=1e-14))
+    guess, slope = _guess(modes[:_GUESSING], low, high)
+    if guess > 2 * _NARROW or _excess(modes[:_COARSE], _NARROW) > 0:
+        modes = modes[:_COARSE]
+    found = _secant(modes, guess, slope) if guess else None
+    if found is not None:
+        return found
+    return float(scipy.optimize.brentq(lambda width: _excess(modes, width), low, high, xtol=_ABSOLUTE, rtol=_RELATIVE))
+
+
+def _secant(modes: Floats, width: float, slope: float) -> float | None:
+    """Return the fixed point from a guess and the slope of the excess there, None where that leads nowhere."""
+    off = _excess(modes, width)
+    for _ in range(_STEPS):
+        if abs(off) <= _ABSOLUTE + _RELATIVE * width:  # so near is the fixed point, for no slope exceeds -1
+            return width
+        step = -off / slope
+        if not 0 < width + step != width:
+            return None
+        width, before = width + step, off
+        off = _excess(modes, width)
+        slope = min((off - before) / step, -1.0)
+    return None
+
+
+def _excess(modes: Floats, width: float) -> float:
+    return area(smoothed(modes, width)) - width
+
+
+def _guess(modes: Floats, low: float, high: float) -> tuple[float, float]:
+    """Return about the fixed point from a few modes, and the slope of the excess there; 0 where they are too few."""
+
+    def excess(width: float) -> float:
+        return _excess(modes, width)
+
+    if not excess(low) >= 0 >= excess(high):
+        return 0.0, -1.0
+    guess = float(scipy.optimize.brentq(excess, low, high, rtol=_NEAR))
+    return guess, min((excess(guess * (1 + _NEAR)) - excess(guess)) / (_NEAR * guess), -1.0)

@@ -27,6 +27,15 @@ class Moments(Statistic):
         # Not a dot product: waking BLAS threads costs more than these sums.
         return cls(int(there.sum()), float(weights.sum()), float((values[there] * weights[there]).sum()))
 
+    @classmethod
+    def of_many(cls, values: NDArray[np.float64], weights: NDArray[np.float64]) -> list[Moments]:
+        """Return the sums of values (n,) under each of R weightings (n, R)."""
+        there = weights > 0
+        finite = np.isfinite(values)[:, None]
+        summands = np.multiply(values[:, None], weights, out=np.zeros_like(weights), where=there | finite)
+        sums = there.sum(0).tolist(), weights.sum(0).tolist(), summands.sum(0).tolist()
+        return [cls(*of_one) for of_one in zip(*sums, strict=True)]
+
     @property
     def merging(self) -> Merging:
         """Sums merge exactly."""

@@ -37,4 +37,4 @@ class Confidence(SingleColumn):
 
     def relabelled_outcomes(self, drawn: Relabellings) -> Floats:
         """Return whether the top class is each of the labels (R, n)."""
-        return drawn.shared("correct", lambda: (drawn.labels == drawn.predictions.summary.top).astype(np.float64))
+        return drawn.correct

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrant import kernels
 from calibrant.errors import DataError, require, sentence
 from calibrant.metrics.notions.base import Notion
+from calibrant.metrics.notions.cells import bins_of, cell_sums, one_hot
+from calibrant.metrics.relabelling import Relabellings
 from calibrant.predictions import Predictions
 from calibrant.scoring import ZeroOne
 from calibrant.statistics import BinSums
@@ -75,12 +76,10 @@ class Partition(Notion):
     def bin(self, predictions: Predictions, edges: Floats, *, right: bool, squares: bool) -> KeyedBinSums:
         """Return the sums over bins of the confidence in each part (C, B)."""
         del squares  # they cost next to nothing
-        keys, column = self.parts(predictions)
-        bins = _bins(predictions.summary.confidence, column, edges, len(keys), right=right)
-        w = predictions.row_weights
-        kept = (bins >= 0) & (w > 0)
-        cell = column[kept] * (edges.shape[-1] - 1) + bins[kept]
-        w, shape = w[kept], (len(keys), edges.shape[-1] - 1)
+        column, w = self.parts(predictions).column, predictions.row_weights
+        keys, cell = self._cells(predictions, edges, right)
+        kept = (cell >= 0) & (w > 0)
+        cell, w, shape = cell[kept], w[kept], (len(keys), edges.shape[-1] - 1)
         confidence, correct = predictions.summary.confidence[kept], ZeroOne().rows(predictions)[kept]
         return KeyedBinSums(
             keys=keys,
@@ -97,6 +96,40 @@ class Partition(Notion):
     def outcomes(self, predictions: Predictions, edges: Floats, *, right: bool) -> Floats:
         """Return the weight of correct rows by part and bin (C, B)."""
         return self.bin(predictions, edges, right=right, squares=False).outcome
+
+    def outcomes_many(self, drawn: Relabellings, edges: Floats, *, right: bool) -> Floats:
+        """Return the weight of correct rows by part and bin under each label vector (R, C, B)."""
+        keys, cell = self._cells(drawn.predictions, edges, right)
+        shape = (len(drawn), len(keys), edges.shape[-1] - 1)
+        return cell_sums(cell, drawn.correct * drawn.predictions.row_weights, shape[1] * shape[2]).reshape(shape)
+
+    def bin_many(self, predictions: Predictions, edges: Floats, weights: Floats, *, right: bool) -> list[BinSums]:
+        """Return the sums over bins under each weighting."""
+        keys, cell = self._cells(predictions, edges, right)
+        shape = (len(keys), edges.shape[-1] - 1)
+        by_cell, there = one_hot(cell, shape[0] * shape[1]), weights > 0
+        values = {
+            "rows": there.astype(np.float64),
+            "weight": weights,
+            "score": weights * predictions.summary.confidence[:, None],
+            "outcome": weights * ZeroOne().rows(predictions)[:, None],
+            "square_weight": weights**2,
+        }
+        planes = {name: (by_cell @ value).T.reshape(-1, *shape) for name, value in values.items()}  # (R, C, B)
+        planes["rows"] = planes["rows"].astype(np.int64)
+        inside = self.parts(predictions).column >= 0
+        counted = {"n": there[inside].sum(0).tolist(), "mass": weights[inside].sum(0).tolist()}
+        several = {**planes, **counted}
+        return [
+            KeyedBinSums(keys=keys, edges=edges, **{name: of[r] for name, of in several.items()})
+            for r in range(weights.shape[1])
+        ]
+
+    def _cells(self, predictions: Predictions, edges: Floats, right: bool) -> tuple[Keys, Ints]:
+        """Return the keys of the parts, and part times bins plus bin of each row (n,), negative where it is in none."""
+        keys, column = self.parts(predictions)
+        bins = _bins(predictions.summary.confidence, column, edges, len(keys), right=right)
+        return keys, np.where(bins >= 0, column * (edges.shape[-1] - 1) + bins, -1)
 
     def pairs(self, predictions: Predictions) -> Iterator[tuple[Floats, Floats]]:
         """Yield confidence and correctness of each part, NaN for the other rows."""
@@ -160,7 +193,7 @@ def _weights(batches: Sequence[Predictions]) -> list[Floats]:
 def _bins(scores: Floats, column: Ints, edges: Floats, columns: int, *, right: bool) -> NDArray[np.int32]:
     """Return the bin of each score (n,), -1 where it is in none; ``edges`` is (B+1,) shared or (C, B+1)."""
     if edges.ndim == 1:
-        return np.where(column >= 0, _bins_of(scores, edges, right), np.int32(-1))
+        return np.where(column >= 0, bins_of(scores, edges, right=right), np.int32(-1))
     way_out = "name them all, as in notion=\"group(values=('a', 'b'))\", or use equal-width bins"
     same = len(edges) == columns
     require(same, "parts of a batch", "be those that the bins were found for", columns, way_out=way_out)
@@ -169,13 +202,8 @@ def _bins(scores: Floats, column: Ints, edges: Floats, columns: int, *, right: b
     ends = np.searchsorted(column[order], np.arange(columns + 1))
     for c in range(columns):
         rows = order[ends[c] : ends[c + 1]]
-        bins[rows] = _bins_of(scores[rows], edges[c], right)
+        bins[rows] = bins_of(scores[rows], edges[c], right=right)
     return bins
-
-
-def _bins_of(scores: Floats, edges: Floats, right: bool) -> NDArray[np.int32]:
-    first = np.zeros(len(scores), dtype=np.int64)
-    return kernels.label_bins(np.ascontiguousarray(scores)[:, None], first, edges, logits=False, right=right)
 
 
 def _sums(cell: Ints, values: Floats, shape: tuple[int, int]) -> Floats:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from calibrant import kernels
 from calibrant.metrics.notions import replicated
 from calibrant.metrics.notions.base import HardColumns, Notion
+from calibrant.metrics.notions.cells import bins_of, cell_sums
 from calibrant.metrics.relabelling import Relabellings
 from calibrant.predictions import Predictions
 from calibrant.statistics import BinSums
@@ -72,20 +73,6 @@ class SingleColumn(Notion):
             return None
         scores = np.ascontiguousarray(self.scores(predictions))[:, None]
         return HardColumns(scores, None, np.where(outcome == 1, 0, -1))
-
-
-def bins_of(scores: Floats, edges: Floats, *, right: bool) -> NDArray[np.int32]:
-    """Return the bin of each score (n,) among edges (B+1,), -1 where it is in none."""
-    first = np.zeros(len(scores), dtype=np.int64)
-    return kernels.label_bins(np.ascontiguousarray(scores)[:, None], first, edges, logits=False, right=right)
-
-
-def cell_sums(cell: NDArray[np.integer], values: Floats, cells: int) -> Floats:
-    """Return the sums over cells (R, cells) of values (R, n); rows whose cell (n,) is negative are in none."""
-    kept = np.flatnonzero(cell >= 0)
-    if len(kept) < len(cell):
-        cell, values = cell[kept], values[:, kept]
-    return np.array([np.bincount(cell, one, minlength=cells) for one in values], dtype=np.float64)
 
 
 def bin_pairs(

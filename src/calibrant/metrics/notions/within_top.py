@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 from calibrant import kernels
 from calibrant.errors import is_whole, require
 from calibrant.metrics.notions.single import SingleColumn
+from calibrant.metrics.relabelling import Relabellings
 from calibrant.metrics.row_blocks import slices
 from calibrant.predictions import Predictions
 from calibrant.registry import register
 from calibrant.scoring.base import label_column
 
 Floats = NDArray[np.float64]
+_FEW = 16  # classes of each row that are kept while labels are redrawn
 
 
 @register("notion", "within_top", reference="gupta2021")
@@ -55,6 +57,22 @@ class WithinTop(SingleColumn):
             return np.concatenate([self._soft(predictions, rows) for rows in slices(*predictions.scores.shape)])
         possible = label_column(predictions.summary.label_probability) > 0
         return (possible & (_label_rank(predictions) <= self.r)).astype(np.float64)
+
+    def relabelled_outcomes(self, drawn: Relabellings) -> Floats:
+        """Return whether each of the labels is among the r likeliest classes (R, n)."""
+        if self.r > _FEW:
+            return super().relabelled_outcomes(drawn)
+        likeliest = self._likeliest(drawn.predictions)  # (n, r)
+        return np.asarray((drawn.labels[..., None] == likeliest).any(-1), dtype=np.float64)
+
+    def _likeliest(self, predictions: Predictions) -> NDArray[np.int64]:
+        """Return the r likeliest classes of each row (n, r), -1 in place of impossible ones."""
+        scores, none = predictions.scores, -np.inf if predictions.logits else 0
+        parts = []
+        for rows in slices(*scores.shape):
+            best = np.argsort(-scores[rows], axis=1, kind="stable")[:, : self.r]  # (block, r)
+            parts.append(np.where(np.take_along_axis(scores[rows], best, axis=1) > none, best, -1))
+        return np.concatenate(parts)
 
     def _soft(self, predictions: Predictions, rows: slice) -> Floats:
         scores, labels = predictions.scores[rows], cast(Floats, predictions.labels)[rows]
