@@ -5,6 +5,7 @@
 
 from calibrant.kernels.affine import AffineSums, affine_pass
 from calibrant.kernels.class_bins import ClassBins, bin_classes, label_bins
+from calibrant.kernels.elementwise import exponentials
 from calibrant.kernels.logistic import LogisticSums, logistic_apply, logistic_pass
 from calibrant.kernels.mass_bins import MassBins, mass_bins
 from calibrant.kernels.random import draw_labels, poisson_weights, uniforms
@@ -30,6 +31,7 @@ __all__ = [
     "bin_values",
     "draw_labels",
     "entropy",
+    "exponentials",
     "label_bins",
     "log_probabilities",
     "log_softmax",

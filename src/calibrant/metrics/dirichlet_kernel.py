@@ -13,6 +13,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from calibrant import kernels
 from calibrant.errors import require
 
 Floats = NDArray[np.float64]
@@ -36,17 +37,25 @@ def log_kernels(at: Floats, rows: Floats, h: float) -> Floats:
     order = rows / h
     gamma = scipy.special.gammaln
     normalizer = gamma(order + 1).sum(1) - gamma((order + 1).sum(1))  # (i,)
-    densities: Floats = logs @ order.T - normalizer
+    densities: Floats = _product(logs, order) - normalizer
     if not at.all():
         densities[densities < 1e-10 * _IMPOSSIBLE] = -np.inf
     return densities
+
+
+def _product(logs: Floats, order: Floats) -> Floats:
+    """Return logs (j, k) times order (i, k), as (j, i)."""
+    if logs.shape[1] > 2:
+        return np.asarray(logs @ order.T)
+    pairs = zip(logs.T, order.T, strict=True)  # two outer products are faster than a thin product of matrices
+    return np.asarray(sum(np.multiply.outer(left, right) for left, right in pairs))
 
 
 def scaled(logs: Floats) -> tuple[Floats, Floats]:
     """Return the exponentials (j, i), each row over its largest, and the logs of these (j,); -inf for rows of zeros."""
     largest = logs.max(1)
     logs -= np.where(largest > -np.inf, largest, 0.0)[:, None]
-    return np.exp(logs, out=logs), largest
+    return kernels.exponentials(logs), largest
 
 
 def likeliest(likelihood: Callable[[float], float]) -> float:

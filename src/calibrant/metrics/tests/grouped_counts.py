@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc
 
+from calibrant import kernels
 from calibrant.errors import is_whole, require
 from calibrant.metrics.row_blocks import Rows, slices
 from calibrant.metrics.tests.base import ASYMPTOTIC, EXACT, CalibrationTest, TestResult
@@ -94,12 +95,13 @@ def _inverse_root(covariance: Floats) -> Floats:
 
 def by_rank(batch: Predictions) -> Predictions:
     """Return the batch with the scores of each row in descending order, and as label the place of the label."""
-    scores, labels = np.empty_like(batch.scores), np.empty(len(batch), np.int64)
+    scores, rank = np.empty_like(batch.scores), batch.summary.label_rank
+    if rank is None:  # labels that came later than the scores
+        rank = kernels.scan_rows(batch.scores, logits=batch.logits, labels=batch.hard_labels).label_rank
+    place = np.asarray(rank, dtype=np.int64) - 1
     for rows in slices(len(batch), batch.k):
-        order = np.argsort(-batch.scores[rows], axis=1, kind="stable")
-        labels[rows] = (order == batch.hard_labels[rows, None]).argmax(1)
-        scores[rows] = np.take_along_axis(batch.scores[rows], order, axis=1)
-    return replace(batch, scores=frozen(scores), labels=labels, classes=None, _memo={})
+        scores[rows] = np.sort(batch.scores[rows], axis=1)[:, ::-1]
+    return replace(batch, scores=frozen(scores), labels=place, classes=None, _memo={})
 
 
 def groups_of(batch: Predictions, count: int) -> Iterator[Group]:
