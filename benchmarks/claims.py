@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import measurement
 import ours
 from harness import Timing
 
 AS_RIGHT = 1e-3  # of the value: within it a peer has computed the same number, up to float32 sums and closed ends
 _MEMORY_MB = 50.0
+_SUITE_MEMORY_MB = 100.0
+_OF_CONFIDENCE_SECONDS = 0.2  # beyond the row summary
+_TWICE = 2.2  # times the seconds for twice the work, if they are linear in it
 _IMPORT_SECONDS = 0.2
 _HELP_SECONDS = 0.5
 
@@ -31,6 +35,8 @@ class Races:
     measures: Sequence[Timing]
     fits: Sequence[Timing]
     stream: Sequence[Timing]
+    measurement: Sequence[Timing]
+    resampled: Sequence[Timing] = ()
 
 
 def find(timings: Sequence[Timing], number: str, how: str) -> Timing:
@@ -67,7 +73,9 @@ def claims(races: Races, memory: Mapping[str, float | None], start: Mapping[str,
     return [
         *_reading(races),
         *_peers(races),
-        *[_under(f"memory beyond the input: {name}", mb, _MEMORY_MB, "MB") for name, mb in memory.items()],
+        *_measurement(races.measurement),
+        *_resampled(races.resampled),
+        *[_under(f"memory beyond the input: {name}", mb, _megabytes(name), "MB") for name, mb in memory.items()],
         _under("`import calibrant`, median of warm starts", start.get("import calibrant"), _IMPORT_SECONDS, "s"),
         _under("`calibrant --help`, whole process", start.get("calibrant --help"), _HELP_SECONDS, "s"),
     ]
@@ -103,6 +111,67 @@ def _peers(races: Races) -> list[Claim]:
     ]
 
 
+def _measurement(timings: Sequence[Timing]) -> list[Claim]:
+    suite = "default suite without class-wise equal mass, checks included, x `P.max(axis=1)`"
+    return [
+        _at_most(suite, timings, measurement.DEFAULT, measurement.SUITE, 4.0),
+        *_equal_mass(timings),
+        *[
+            _under(
+                f"{name} of the confidence, beyond the row summary",
+                _seconds(timings, name),
+                _OF_CONFIDENCE_SECONDS,
+                "s",
+            )
+            for name in measurement.OF_CONFIDENCE
+        ],
+        _linear("SKCE in blocks is linear in the rows: twice as many", timings, measurement.HALF_ROWS),
+        _linear("SKCE in blocks is linear in the classes: twice as many", timings, measurement.HALF_CLASSES),
+    ]
+
+
+def _equal_mass(timings: Sequence[Timing]) -> list[Claim]:
+    """Return the claims against numpy by hand, and against every package whatever number it gives."""
+    words, bound = f"{measurement.ACE}, faster than ", 4.0
+    packages = [t for t in timings if t.case.number == measurement.ACE and t.case.who not in (ours.WHO, "numpy")]
+    quickest = min((t for t in packages if not t.failure), key=lambda t: t.median, default=None)
+    by_hand = [t for t in timings if t.case.number == measurement.ACE and t.case.who == "numpy" and not t.failure]
+    mine = own(timings, measurement.ACE)
+    return [
+        _times_faster(
+            words + "numpy's sort and cumulative sums by class", mine, by_hand[0] if by_hand else None, bound
+        ),
+        _times_faster(words + "every peer", mine, quickest, bound),
+    ]
+
+
+def _resampled(timings: Sequence[Timing]) -> list[Claim]:
+    found = {t.case.number: None if t.failure else t.median for t in timings}
+    words = "{} suite with {} replicates at 10,000 x 10"
+    return [
+        _under(words.format(name, measurement.REPLICATES), found.get(f"{name} suite"), bound, "s")
+        for name, bound in measurement.RESAMPLED.items()
+    ]
+
+
+def _megabytes(name: str) -> float:
+    return _SUITE_MEMORY_MB if name.startswith(measurement.DEFAULT) else _MEMORY_MB
+
+
+def _seconds(timings: Sequence[Timing], number: str) -> float | None:
+    mine = own(timings, number)
+    return None if mine.failure else mine.median
+
+
+def _linear(words: str, timings: Sequence[Timing], part: str) -> Claim:
+    whole, half = (find(timings, measurement.SKCE, how) for how in (measurement.ALL, part))
+    limit = f"at most {_TWICE:g} x the time"
+    if whole.failure or half.failure:
+        return Claim(words, limit, whole.failure or half.failure, None)
+    ratio = whole.over(half)
+    return Claim(words, limit, f"{ratio:.2f} x", ratio <= _TWICE)
+
+
 def _at_most(words: str, timings: Sequence[Timing], number: str, how: str, bound: float) -> Claim:
     timing, base = find(timings, number, how), timings[0]
     limit = f"at most {bound:g}"
@@ -113,11 +182,15 @@ def _at_most(words: str, timings: Sequence[Timing], number: str, how: str, bound
 
 
 def _faster(words: str, timings: Sequence[Timing], number: str) -> Claim:
-    mine, peer = own(timings, number), fastest(timings, number)
+    return _times_faster(words, own(timings, number), fastest(timings, number), 50.0)
+
+
+def _times_faster(words: str, mine: Timing, peer: Timing | None, bound: float) -> Claim:
+    limit = f"at least {bound:g} x"
     if peer is None or mine.failure:
-        return Claim(words, "at least 50 x", mine.failure or "no right peer", None)
+        return Claim(words, limit, mine.failure or "no right peer", None)
     ratio = peer.over(mine)
-    return Claim(words, "at least 50 x", f"{ratio:.0f} x ({peer.case.who})", ratio >= 50)
+    return Claim(words, limit, f"{ratio:.0f} x ({peer.case.who})", ratio >= bound)
 
 
 def _under(words: str, measured: float | None, bound: float, unit: str) -> Claim:

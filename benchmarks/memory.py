@@ -14,6 +14,7 @@ from pathlib import Path
 
 import fit_peers
 import measure_peers
+import measurement
 import numpy as np
 import ours
 from harness import Case
@@ -50,7 +51,13 @@ def _child(folder: str, *wanted: str) -> None:
 
 
 def _find(work: Workload, wanted: tuple[str, ...]) -> Case:
-    cases = [*ours.measures(work), *ours.fits(work), *measure_peers.measures(work), *fit_peers.fits(work)]
+    cases = [
+        *ours.measures(work),
+        *measurement.cases(work),
+        *ours.fits(work),
+        *measure_peers.measures(work),
+        *fit_peers.fits(work),
+    ]
     return next(case for case in cases if (case.number, case.who, case.how) == wanted)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import fit_peers
 import measure_peers
+import measurement
 import memory
 import ours
 import startup
@@ -28,11 +29,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     warnings.simplefilter("ignore")  # of the peers, about their own dependencies
     load = [os.getloadavg()[0]]
     work = classifier(options.rows, options.classes)
-    races = Races(_measures(work, options), _fits(work, options), _stream(options))
+    races = Races(
+        _measures(work, options),
+        _fits(work, options),
+        _stream(options),
+        _measurement(work, options),
+        _resampled(options),
+    )
     mine = memory.extra_megabytes(work, _claimed(races), 3 * options.limit)
     theirs = memory.extra_megabytes(work, _best_peers(races), 3 * options.limit)
     start = startup.seconds(options.starts)
-    small = _small(options)
+    small = _small(options, races)
     load.append(os.getloadavg()[0])
     told = claims(races, mine, start)
     page = [
@@ -41,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "## Claims\n\n" + tables.claim_table(told),
         "## Measures\n\n" + tables.timing_table(races.measures, 2),
         "## Fastest right peers\n\n" + tables.summed_peers({n: fastest(races.measures, n) for n in ours.NUMBERS}),
+        "## Measurement\n\n" + tables.timing_table(races.measurement, 2),
         "## Fits\n\n" + tables.timing_table(races.fits, 2),
         f"## Stream of {options.pairs:,} pairs\n\n" + tables.timing_table(races.stream, 1),
         "## Peak memory beyond the input\n\n" + tables.figures(mine | theirs, ("call", "MB"), 1.0),
@@ -83,19 +91,34 @@ def _stream(options: argparse.Namespace) -> list[Timing]:
     return race([*ours.stream(stream), *peers], options.limit, _say)
 
 
-def _small(options: argparse.Namespace) -> list[str]:
+def _measurement(work: Workload, options: argparse.Namespace) -> list[Timing]:
+    _say(f"measurement, {work.shape[0]:,} x {work.shape[1]:,}")
+    peers = [] if options.no_peers else measurement.peers(work)
+    return race([*ours.bases(work), *measurement.cases(work), *peers], options.limit, _say)
+
+
+def _resampled(options: argparse.Namespace) -> list[Timing]:
     if options.no_small:
         return []
     work = classifier(*_SMALL)
-    heads = [f"## {what}, {_SMALL[0]:,} x {_SMALL[1]:,}\n\n" for what in ("Measures", "Fits")]
-    timings = _measures(work, options), _fits(work, options)
+    _say(f"suites with replicates, {work.shape[0]:,} x {work.shape[1]:,}")
+    return race([*ours.bases(work), *measurement.resampled(work)], options.limit, _say)
+
+
+def _small(options: argparse.Namespace, races: Races) -> list[str]:
+    if options.no_small:
+        return []
+    work = classifier(*_SMALL)
+    heads = [f"## {what}, {_SMALL[0]:,} x {_SMALL[1]:,}\n\n" for what in ("Measures", "Fits", "Suites with replicates")]
+    timings = _measures(work, options), _fits(work, options), races.resampled
     return [head + tables.timing_table(t, 2) for head, t in zip(heads, timings, strict=True)]
 
 
 def _claimed(races: Races) -> list[Case]:
     """Return the cases whose memory we claim."""
     together = [find(races.measures, ours.ALL, how) for how in (ours.FROM_PROBABILITIES, ours.FROM_LOGITS)]
-    return [t.case for t in (*together, find(races.fits, "temperature", ours.FIT))]
+    suite = find(races.measurement, measurement.DEFAULT, measurement.SUITE)
+    return [t.case for t in (*together, find(races.fits, "temperature", ours.FIT), suite)]
 
 
 def _best_peers(races: Races) -> list[Case]:

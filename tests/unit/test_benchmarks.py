@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-MODULES = ("harness", "workload", "ours", "claims", "tables")
+MODULES = ("harness", "workload", "ours", "measurement", "claims", "tables")
 
 
 @pytest.fixture(scope="module")
@@ -56,17 +56,18 @@ def _rows(page: str, heading: str) -> list[list[str]]:
 
 
 def test_every_number_of_ours_is_measured(page):
-    rows = [*_rows(page, "Measures"), *_rows(page, "Fits"), *_rows(page, "Stream of 2,000 pairs")]
-    times = {(row[0], row[2]): row[5] for row in rows}
-    assert len(times) == 2 + 4 + 7 + 5 + 2
+    sections = ("Measures", "Measurement", "Fits", "Stream of 2,000 pairs")
+    times = {(row[0], row[2]): row[5] for section in sections for row in _rows(page, section)}
+    assert len(times) == 2 + 4 + 7 + 8 + 5 + 2
     assert all(float(ms) > 0 for ms in times.values())
 
 
 def test_every_claim_is_judged_or_says_that_it_was_not_measured(page):
     verdicts = [row[3] for row in _rows(page, "Claims")]
-    assert len(verdicts) == 6 + 3 + 3 + 2
+    assert len(verdicts) == 6 + 3 + 8 + 2 + 4 + 2
     assert verdicts[:6].count("not measured") == 0
     assert verdicts[6:9] == ["not measured"] * 3  # those against peers, of which there are none here
+    assert [i for i, told in enumerate(verdicts[9:19]) if told == "not measured"] == [1, 2, 8, 9]  # and with replicates
 
 
 def test_the_page_names_no_folder_of_the_machine(page):
@@ -152,6 +153,28 @@ def test_the_fastest_peer_must_be_right(bench):
     timings = [timing("calibrant", 1.0, 1.0), timing("wrong", 1.01, 2.0), timing("right", 1.0005, 3.0)]
     assert claims.fastest(timings, "n").case.who == "right"
     assert claims.fastest(timings[:2], "n") is None
+
+
+def test_numpy_by_hand_gives_our_number(bench):
+    work = bench["workload"].classifier(500, 20)
+    ours = bench["measurement"].cases(work)[1]
+    by_hand = bench["measurement"].peers(work)[0]
+    # The same sums of 500 probabilities in double precision.
+    assert float(ours.make()()) == pytest.approx(by_hand.make()(), abs=1e-12)
+
+
+def test_twice_the_work_may_take_twice_the_time(bench):
+    measurement, harness = bench["measurement"], bench["harness"]
+
+    def timing(how, seconds):
+        return harness.Timing(harness.Case(measurement.SKCE, "calibrant", how, lambda: lambda: 0.0), [seconds], 0.0)
+
+    whole = timing(measurement.ALL, 2.1)
+    judged = [
+        bench["claims"]._linear("", [whole, timing(measurement.HALF_ROWS, half)], measurement.HALF_ROWS).holds
+        for half in (1.0, 0.5)
+    ]
+    assert judged == [True, False]
 
 
 def test_the_data_is_over_confident_by_the_stated_temperature(bench):
