@@ -38,7 +38,8 @@ class CorpMiscalibration(PairsMeasure):
     Parameters
     ----------
     rule : ``"brier"``, (y - f)^2 of the pair (half the sum over two classes), or ``"log_loss"``, in nats: infinite
-        where a score of 0 or 1 is wrong.
+        where a score of 0 or 1 is wrong. A confidence that rounds to 1 counts with what the other probabilities leave,
+        so that the score of the confidence is infinite only where `log_loss` is.
     """
 
     bootstraps = False
@@ -72,7 +73,7 @@ class CorpMiscalibration(PairsMeasure):
 
 
 def _terms(column: Column, rule: Rule) -> dict[str, float]:
-    score = _mean_score(column.weight, column.outcome, column.scores, rule)
+    score = _mean_score(column.weight, column.outcome, column.scores, rule, column.lost)
     forecast = isotonic(column)
     pools = np.flatnonzero(np.diff(forecast, prepend=-1.0))  # few: a score of each, not of each row
     sums = (np.add.reduceat(column.weight, pools), np.add.reduceat(column.outcome, pools))
@@ -97,11 +98,16 @@ def _isotonic(column: Column) -> Floats:
     return np.clip(fitted, 0.0, 1.0)  # means of rates in [0, 1], but for rounding
 
 
-def _mean_score(weight: Floats, outcome: Floats, forecast: Floats, rule: Rule) -> float:
-    """Return the mean score of forecasts (m,) with the weight and the weighted sum of outcomes at each (m,)."""
+def _mean_score(weight: Floats, outcome: Floats, forecast: Floats, rule: Rule, lost: float = np.inf) -> float:
+    """Return the mean score of forecasts (m,) with the weight and the weighted sum of outcomes at each (m,).
+
+    ``lost`` is the sum of the infinite scores of outcome 0.
+    """
     hit, miss = rule(forecast)
-    missed = np.maximum(weight - outcome, 0.0)
-    return float((_product(outcome, hit) + _product(missed, miss)).sum() / weight.sum())
+    misses = _product(np.maximum(weight - outcome, 0.0), miss)
+    infinite = np.isinf(misses)
+    total = (_product(outcome, hit) + np.where(infinite, 0.0, misses)).sum() + (lost if infinite.any() else 0.0)
+    return float(total / weight.sum())
 
 
 def _product(weight: Floats, score: Floats) -> Floats:
@@ -114,6 +120,7 @@ def _squared(forecast: Floats) -> tuple[Floats, Floats]:
 
 
 def _log(forecast: Floats) -> tuple[Floats, Floats]:
+    forecast = np.minimum(forecast, 1.0)  # a probability may round above 1
     with np.errstate(divide="ignore"):
         return -np.log(forecast), -np.log1p(-forecast)
 

@@ -42,7 +42,8 @@ class Pairs(Statistic):
         if notion.splits_rows or notion.columns(predictions.k) > 1:
             return cls(notion=notion, column=None, batches=(predictions,))
         ((scores, outcomes),) = notion.pairs(predictions)
-        return cls(notion=notion, column=Column.of(scores, outcomes, predictions.weights), batches=())
+        column = Column.of(scores, outcomes, predictions.weights)
+        return cls(notion=notion, column=replace(column, lost=_lost(notion, predictions, scores, outcomes)), batches=())
 
     @property
     def merging(self) -> Merging:
@@ -53,8 +54,9 @@ class Pairs(Statistic):
         """Return the pairs of the same batch with other labels; one column is not sorted again."""
         if self.column is None:
             return Pairs.of(self.notion, predictions)
-        ((_, outcomes),) = self.notion.pairs(predictions)
-        return replace(self, column=self.column.relabelled(outcomes, predictions.weights))
+        ((scores, outcomes),) = self.notion.pairs(predictions)
+        column = self.column.relabelled(outcomes, predictions.weights)
+        return replace(self, column=replace(column, lost=_lost(self.notion, predictions, scores, outcomes)))
 
     def merge(self, other: Pairs) -> Pairs:
         """Return the pairs of both sets of rows."""
@@ -71,6 +73,13 @@ class Pairs(Statistic):
         for scores, outcomes, weights in self.notion.columns_of(self.batches):
             there = ~np.isnan(scores)  # a row that is not in the column has no score
             yield Column.of(scores[there], outcomes[there], weights[there])
+
+
+def _lost(notion: Notion, predictions: Predictions, scores: Floats, outcomes: Floats) -> float:
+    """Return the log loss, summed by weight, of the rows that missed although their score rounds to 1."""
+    missed = predictions.row_weights * (1 - outcomes)
+    rows = np.flatnonzero((scores >= 1) & (missed > 0))
+    return float(-missed[rows] @ notion.log_remainder(predictions, rows)) if len(rows) else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,8 +144,11 @@ class PairsMeasure(Metric):
             return super().relabelled_values(sums, drawn)
 
         def columns() -> list[Column]:
-            outcomes = column.outcome_sums(self._notion.relabelled_outcomes(drawn), drawn.predictions.weights)
-            return [replace(column, outcome=outcome) for outcome in outcomes]
+            predictions, outcomes = drawn.predictions, self._notion.relabelled_outcomes(drawn)  # (R, n)
+            ((scores, _),) = self._notion.pairs(predictions)
+            lost = [_lost(self._notion, predictions, scores, one) for one in outcomes]
+            sums = column.outcome_sums(outcomes, predictions.weights)  # (R, m)
+            return [replace(column, outcome=of_one, lost=lost[r]) for r, of_one in enumerate(sums)]
 
         return self.of_columns(drawn.shared(self.gathering, columns))
 

@@ -23,13 +23,15 @@ class Column(Statistic):
     ``counts`` (m,) are the rows of positive weight at each, ``rows`` all of them. Everything computed from it is the
     same for any order of the rows, and, but for the counts, an integer weight is a repetition. ``label_free`` is where
     measures keep what depends on scores and weights alone: a column with other labels shares it; `kept` does so for the
-    column itself.
+    column itself. ``lost`` is the log loss, summed by weight, of the rows that missed although their score is 1: finite
+    where it only rounds to 1, and what is left of it is known.
     """
 
     scores: Floats
     weight: Floats
     outcome: Floats
     counts: NDArray[np.int64]
+    lost: float = np.inf
     order: _Order | None = None
     label_free: dict[Hashable, Any] = field(default_factory=dict)
     _kept: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
@@ -79,7 +81,8 @@ class Column(Statistic):
         order = _Order.of(scores)
         pairs = ((self.weight, other.weight), (self.outcome, other.outcome), (self.counts, other.counts))
         weight, outcome, counts = (order.sums(np.concatenate(pair)[order.rows]) for pair in pairs)
-        return Column(scores=scores[order.rows[order.starts]], weight=weight, outcome=outcome, counts=counts)
+        scores = scores[order.rows[order.starts]]
+        return Column(scores=scores, weight=weight, outcome=outcome, counts=counts, lost=self.lost + other.lost)
 
     @property
     def rows(self) -> int:

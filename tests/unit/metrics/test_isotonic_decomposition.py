@@ -56,6 +56,27 @@ def test_infinite_log_score():
     assert np.isfinite(float(measure("corp_miscalibration")(batch)))
 
 
+@pytest.mark.parametrize("logits", [True, False])
+def test_a_confidence_that_rounds_to_one_is_not_certain(logits):
+    z = np.array([[60.0, 0.0, 1.0], [50.0, 0.0, 0.0], [0.3, 0.0, 0.0], [80.0, 0.0, 0.0]])
+    others = np.log(np.exp(z[:, 1:]).sum(1)) - z[:, 0]  # log of the others' sum, to 1e-21 where the first is near 1
+    labels = [2, 1, 0, 0]
+    door, scores = Predictions.from_logits, z
+    if not logits:
+        door, scores = Predictions.from_probabilities, np.exp(z - np.log(np.exp(z).sum(1, keepdims=True)))
+    batch = door(scores, labels)
+    metric = measure("corp_miscalibration(rule='log_loss')")
+    sharp = -np.log(np.exp(0.3) / (np.exp(0.3) + 2))
+    expected = (-others[0] - others[1] + sharp) / 4
+    assert metric(batch).details["score"] == pytest.approx(expected, rel=1e-12)
+    parts = [metric.statistic(batch.take(np.array(rows))) for rows in ([0, 3], [1, 2])]
+    assert parts[0].merge(parts[1]).compute().details["score"] == pytest.approx(expected, rel=1e-12)
+    weighted = door(scores, labels, weights=[2.0, 0.0, 1.0, 1.0])
+    assert metric(weighted).details["score"] == pytest.approx((-2 * others[0] + sharp) / 4, rel=1e-12)
+    right = metric.relabelled_sums(metric.sums(batch), batch.relabelled(np.zeros(4, int)))
+    assert metric.estimate(right).details["score"] == pytest.approx(sharp / 4, rel=1e-12)
+
+
 def test_unknown_rule():
     with pytest.raises(DataError, match="rule must be 'brier' or 'log_loss'"):
         measure("corp_miscalibration(rule='spherical')")

@@ -79,6 +79,11 @@ class Notion(ABC):
         del predictions
         return None
 
+    def log_remainder(self, predictions: Predictions, rows: NDArray[np.int64]) -> Floats:
+        """Return log(1 - score) of some rows (m,) of the one column whose score rounds to 1; -inf where it is 1."""
+        del predictions
+        return np.full(len(rows), -np.inf)
+
     def columns_of(self, batches: Sequence[Predictions]) -> Iterator[tuple[Floats, Floats, Floats]]:
         """Yield the scores, outcomes and weights (m,) of the rows of each column, over all batches."""
         weights = np.concatenate([batch.row_weights for batch in batches])
