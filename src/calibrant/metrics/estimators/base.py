@@ -30,6 +30,11 @@ class Binning(ABC):
     def gather(self, notion: Notion, predictions: Predictions, *, squares: bool) -> Any:
         """Return the mergeable statistic of one batch."""
 
+    def relabelled(self, gathered: Any, notion: Notion, predictions: Predictions, *, squares: bool) -> Any:
+        """Return the statistic of the rows that were gathered, which have other labels now."""
+        del gathered
+        return self.gather(notion, predictions, squares=squares)
+
     @abstractmethod
     def finish(self, gathered: Any) -> BinSums:
         """Return the sums over the final bins."""

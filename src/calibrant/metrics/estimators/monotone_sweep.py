@@ -8,8 +8,9 @@ number of bins. Source: Roelofs, Cain, Shlens and Mozer (2022), Mitigating bias 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,11 @@ class MonotoneSweep(Binning):
         del squares  # known anyway
         return Swept(binning=self, notion=notion, batches=(predictions,))
 
+    def relabelled(self, gathered: Swept, notion: Notion, predictions: Predictions, *, squares: bool) -> Swept:
+        """Return the batch with other labels; its one column is not sorted again."""
+        del notion, squares  # as they were
+        return replace(gathered, batches=(predictions,))
+
     def finish(self, gathered: Swept) -> BinSums:
         """Return the sums over the swept bins of all rows gathered."""
         return gathered.binned()
@@ -58,11 +64,12 @@ class MonotoneSweep(Binning):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Swept(Statistic):
-    """The batches as they came."""
+    """The batches as they came; what depends on scores and weights alone is shared with other labels of them."""
 
     binning: MonotoneSweep
     notion: Notion
     batches: tuple[Predictions, ...]
+    label_free: dict[str, Column] = field(default_factory=dict)
 
     @property
     def merging(self) -> Merging:
@@ -77,17 +84,28 @@ class Swept(Statistic):
         """Return the sums over the bins; a column with fewer than another ends in empty bins."""
         weights = np.concatenate([batch.row_weights for batch in self.batches])
         weighted = any(batch.weights is not None for batch in self.batches)
-        unit, columns = common_unit(weights) if weighted else 1.0, []
-        for scores, outcomes, of_rows in self.notion.columns_of(self.batches):
-            there = (of_rows > 0) & ~np.isnan(scores)  # a row that is not in the column has no score
-            w = of_rows[there]
-            column = Column.of(scores[there], outcomes[there], w if weighted else None)
-            squares = column.outcome_sums(w**2) if weighted else column.weight
-            columns.append(_column_bins(column, squares, self.binning.bins, unit))
+        unit = common_unit(weights) if weighted else 1.0
+        columns = [_column_bins(*column, self.binning.bins, unit) for column in self._columns(weighted)]
         most = max(len(column["rows"]) for column in columns)
         planes = {name: np.stack([_padded(c[name], most, name) for c in columns]) for name in columns[0]}
         sums = BinSums(n=int((weights > 0).sum()), mass=float(weights.sum()), **planes)
         return self.notion.keyed(sums, self.batches)
+
+    def _columns(self, weighted: bool) -> Iterator[tuple[Column, Floats]]:
+        """Yield the columns with their sums of squared weights (m,)."""
+        single = len(self.batches) == 1 and self.notion.columns(self.batches[0].k) == 1
+        if single and not self.notion.splits_rows and not weighted:
+            ((scores, outcomes),) = self.notion.pairs(self.batches[0])
+            known = self.label_free.get("column")
+            column = Column.of(scores, outcomes) if known is None else known.relabelled(outcomes)
+            self.label_free["column"] = column
+            yield column, column.weight
+            return
+        for scores, outcomes, of_rows in self.notion.columns_of(self.batches):
+            there = (of_rows > 0) & ~np.isnan(scores)  # a row that is not in the column has no score
+            w = of_rows[there]
+            column = Column.of(scores[there], outcomes[there], w if weighted else None)
+            yield column, column.outcome_sums(w**2) if weighted else column.weight
 
 
 def _column_bins(column: Column, squares: Floats, most: int, unit: float) -> dict[str, NDArray[Any]]:
@@ -123,17 +141,29 @@ def swept_edges(column: Column, most: int, unit: float) -> Floats:
 
 def _swept_ends(column: Column, most: int, unit: float) -> NDArray[np.int64]:
     """Return the last score of each swept bin of a column with rows."""
-    weight, outcome = np.cumsum(column.weight), np.cumsum(column.outcome)
-    before = weight - column.weight
     if (np.diff(column.rates) >= -_ROUNDING).all():  # then all bins that join neighbours are monotone too
-        return _ends(before, weight[-1], most, unit)
-    ends = _ends(before, weight[-1], 1, unit)
+        return _cut(column, most, unit)[0]
+    outcome = np.cumsum(column.outcome)
+    ends, _ = _cut(column, 1, unit)
     for bins in range(2, most + 1):
-        more = _ends(before, weight[-1], bins, unit)
-        if not _monotone(weight[more], outcome[more]):
+        more, weight = _cut(column, bins, unit)
+        if not _monotone(weight, outcome[more]):
             break
         ends = more
     return ends
+
+
+def _cut(column: Column, bins: int, unit: float) -> tuple[NDArray[np.int64], Floats]:
+    """Return the last score and the weight of each non-empty bin, which columns with other labels share."""
+
+    def cut() -> tuple[NDArray[np.int64], Floats]:
+        weight = np.cumsum(column.weight)
+        ends = _ends(weight - column.weight, weight[-1], bins, unit)
+        return ends, np.diff(weight[ends], prepend=0.0)
+
+    if (bins, unit) not in column.label_free:
+        column.label_free[bins, unit] = cut()
+    return cast(tuple[NDArray[np.int64], Floats], column.label_free[bins, unit])
 
 
 def _ends(before: Floats, total: float, bins: int, unit: float) -> NDArray[np.int64]:
@@ -152,9 +182,11 @@ def _ends(before: Floats, total: float, bins: int, unit: float) -> NDArray[np.in
 
 
 def _monotone(weight: Floats, outcome: Floats) -> bool:
-    """Whether the rates of bins do not decrease, from the cumulative weight and outcome at their ends (B,)."""
-    rates = np.diff(outcome, prepend=0.0) / np.diff(weight, prepend=0.0)
-    return bool((np.diff(rates) >= -_ROUNDING).all())
+    """Whether the rates of bins do not decrease, from their weight and the cumulative outcome at their ends (B,)."""
+    rates = outcome.copy()
+    rates[1:] -= outcome[:-1]
+    rates /= weight
+    return bool((rates[1:] - rates[:-1] >= -_ROUNDING).all())
 
 
 def _edges(scores: Floats, ends: NDArray[np.int64]) -> Floats:
