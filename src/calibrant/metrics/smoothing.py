@@ -8,6 +8,7 @@ Source: Blasiok and Nakkiran (2023), Smooth ECE: principled reliability diagrams
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +28,9 @@ _COARSE = 1 << 13  # cells on which a curve of a width from _NARROW on is integr
 _NARROW = 1 / 1024
 _TOGETHER = 8  # transforms at a time: 4 MB
 _GUESSING = 1 << 8  # cells on which the width is guessed
-_NEAR = 1e-4  # relative precision of the guess
+_RESOLVED = 1 / 128  # width from which these cells leave out nothing
+_LOW = 1e-4  # of the sum of absolute residuals, where the search starts from if the net one is smaller
+_NEAR = 1e-5  # relative precision of the guess
 _STEPS = 8  # of the secant from the guess: three as a rule
 _ABSOLUTE, _RELATIVE = 1e-15, 1e-14  # precision of the width
 _UNDERFLOW = 39.0  # exp(-x^2 / 2) is 0 from here on
@@ -54,7 +57,7 @@ class SmoothEce(PairsMeasure):
         """The fixed point in the population."""
         return f"smooth calibration error of the {self.notion.replace('_', '-')} scores in the population"
 
-    def of_column(self, column: Column) -> float:
+        return float(column.kept("smooth calibration error", lambda: self.of_columns([column])[0]))
         """Return the fixed point."""
         return float(self.of_columns([column])[0])
 
@@ -136,10 +139,10 @@ def _fixed_point(modes: Floats, residuals: Floats) -> float:
     if low >= high or high == 0.0:
         return high
     low, high = 0.5 * low, 1.5 * high  # the true ends may round to either side
-    guess, slope = _guess(modes[:_GUESSING], low, high)
-    if guess > 2 * _NARROW or _excess(modes[:_COARSE], _NARROW) > 0:
+    guess, slope = _guess(modes[:_GUESSING], float(np.sqrt(max(low, _LOW * high) * high)))
+    if guess > _RESOLVED or _excess(modes[:_COARSE], _NARROW) > 0:
         modes = modes[:_COARSE]
-    found = _secant(modes, guess, slope) if guess else None
+    found = _secant(modes, guess, slope)
     if found is not None:
         return found
     return float(scipy.optimize.brentq(lambda width: _excess(modes, width), low, high, xtol=_ABSOLUTE, rtol=_RELATIVE))
@@ -164,13 +167,22 @@ def _excess(modes: Floats, width: float) -> float:
     return area(smoothed(modes, width)) - width
 
 
-def _guess(modes: Floats, low: float, high: float) -> tuple[float, float]:
-    """Return about the fixed point from a few modes, and the slope of the excess there; 0 where they are too few."""
+def _guess(modes: Floats, width: float) -> tuple[float, float]:
+    """Return about the fixed point, from a few modes and a first width, and the slope of the excess there.
 
-    def excess(width: float) -> float:
-        return _excess(modes, width)
+    A secant in logarithms, where the area of smoothed noise is a line: it falls as the root of the width.
+    """
+    slope, off = -1.5, _log_excess(modes, width)
+    for _ in range(_STEPS):
+        if abs(off) <= _NEAR or off == -np.inf:
+            break
+        step, before = -off / slope, off
+        width *= math.exp(step)
+        off = _log_excess(modes, width)
+        slope = min((off - before) / step, -1.0)
+    return width, slope
 
-    if not excess(low) >= 0 >= excess(high):
-        return 0.0, -1.0
-    guess = float(scipy.optimize.brentq(excess, low, high, rtol=_NEAR))
-    return guess, min((excess(guess * (1 + _NEAR)) - excess(guess)) / (_NEAR * guess), -1.0)
+
+def _log_excess(modes: Floats, width: float) -> float:
+    found = area(smoothed(modes, width))
+    return math.log(found / width) if found > 0 else -math.inf
