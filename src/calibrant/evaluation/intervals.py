@@ -1,6 +1,7 @@
 """Intervals from bootstrap replicates, centred where the estimand is.
 
-A mean has the basic interval, 2 v - quantiles of the replicates. A binned calibration error is a norm of noisy gaps
+A mean is unbiased, and the percentiles of its replicates are skewed as it is itself: they are its interval, and never
+leave the range of the measure. A binned calibration error is a norm of noisy gaps
 and so biased upwards, and its replicates more so. Its interval inverts a test: the true gaps are taken to be g, a
 replicate of the estimate is the norm of g + e with e the centred bootstrap noise of the gaps, in bins of the
 bootstrap's weights, and the interval holds |g| for all g that are not rejected. How strong the bias is depends on the
@@ -25,21 +26,20 @@ from calibrant.statistics import BinSums
 
 Floats = NDArray[np.float64]
 Interval = tuple[float, float]
-Shape = Callable[[float], Floats]  # gaps (C, B) of a size: none at 0, as observed at 1
+Shape = Callable[[float], Floats]  # gaps (C, B) of a size: only clear ones, if any, at 0, as observed at 1
 
 _FEWEST_OUTCOMES = 5.0 - 1e-6  # five, counted from weighted sums that round
 _MOST_SPARSE_SHARE = 0.25
 _LARGEST_SIZE = 16.0
+_FURTHEST = 10.0  # standard deviations that all gaps move by at size 0: no gap this clear is noise
 _ROUNDING = 1e-12  # of sums in another order: replicates that differ by no more do not vary
 
 
-def basic(value: float, replicates: Floats, level: float) -> Interval | None:
-    """Return the basic bootstrap interval, or None where it is not finite or the replicates do not vary."""
+def percentile(replicates: Floats, level: float) -> Interval | None:
+    """Return the percentile bootstrap interval, or None where replicates are not finite or do not vary."""
     low, high = quantiles(replicates, level)
     flat = high - low <= _ROUNDING * abs(high)
-    if not (np.isfinite(value) and np.isfinite(replicates).all()) or flat:
-        return None
-    return 2 * value - high, 2 * value - low
+    return None if flat or not np.isfinite(replicates).all() else (low, high)
 
 
 def quantiles(replicates: Floats, level: float) -> Interval:
@@ -75,10 +75,8 @@ def _scaled(gaps: Floats) -> Shape:
 
 
 def _shifted(gaps: Floats, spread: Floats) -> Shape:
-    """Return the gaps made smaller or larger by the same multiple of their standard deviation; at 0 none is left."""
-    ratios = np.divide(np.abs(gaps), spread, out=np.zeros_like(gaps), where=spread > 0)
-    step = float(ratios.max(initial=0.0)) * spread
-    return lambda size: np.sign(gaps) * np.maximum(np.abs(gaps) + (size - 1) * step, 0.0)
+    """Return the gaps made smaller or larger by the same multiple of their standard deviation, small ones to zero."""
+    return lambda size: np.sign(gaps) * np.maximum(np.abs(gaps) + (size - 1) * _FURTHEST * spread, 0.0)
 
 
 def sparse_share(metric: CalibrationError, sums: BinSums, null: Sequence[BinSums]) -> float:
@@ -115,7 +113,8 @@ def _redrawn_scale(sums: BinSums) -> Floats:
     seen = sums.rows * np.where(common, 1 - sums.outcome_rates, sums.outcome_rates)
     rate = expected * (seen + 1) / (sums.rows * expected + 1)
     variance = expected * (1 - expected)
-    return np.sqrt(np.divide(rate * (1 - rate), variance, out=np.zeros_like(rate), where=variance > 0))
+    ratio: Floats = np.divide(rate * (1 - rate), variance, out=np.zeros_like(rate), where=variance > 0)
+    return np.sqrt(ratio)
 
 
 def _solve(estimate: Callable[[float], float], value: float, steps: int = 20) -> float:

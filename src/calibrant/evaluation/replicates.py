@@ -88,7 +88,7 @@ class Replicates:
         if not metric.bootstraps:
             what = "a maximum" if isinstance(metric, CalibrationError) and metric.binning != "sweep" else "this measure"
             return noted(estimate, f"no valid interval for {what}: compare with the null band")
-        interval = self._interval(pinned, key, estimate.value, null, level)
+        interval = self._interval(pinned, key, null, level)
         if interval is None:
             return noted(estimate, "no valid interval here: the replicates do not carry the noise of the value")
         return replace(estimate, low=interval[0], high=interval[1])
@@ -99,17 +99,15 @@ class Replicates:
         if isinstance(metric, CalibrationError) or not metric.bootstraps:
             return estimate
         values = np.array([_value(metric, sums[metric.gathering]) for sums in self.boot])
-        interval = intervals.basic(estimate.value, values[~np.isnan(values)], level)
+        interval = intervals.percentile(values[~np.isnan(values)], level)
         return estimate if interval is None else replace(estimate, level=level, low=interval[0], high=interval[1])
 
-    def _interval(
-        self, metric: Metric, key: Hashable, value: float, null: list[Any], level: float
-    ) -> tuple[float, float] | None:
+    def _interval(self, metric: Metric, key: Hashable, null: list[Any], level: float) -> tuple[float, float] | None:
         boot = [sums[key] for sums in self.boot]
         if isinstance(metric, CalibrationError):
             return intervals.binned(metric, self.base[key], boot, null, level)
         values = np.array([_value(metric, sums) for sums in boot])
-        return intervals.basic(value, values[~np.isnan(values)], level)
+        return intervals.percentile(values[~np.isnan(values)], level)
 
 
 def _pin(metrics: Sequence[Metric], sums: Sums) -> dict[Metric, Metric]:

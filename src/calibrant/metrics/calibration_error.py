@@ -6,14 +6,14 @@ With bins b of weight share s_b, mean outcome y_b and mean score p_b, a column's
     norm inf:  max_b |y_b - p_b| over bins with rows.
 ``debiased`` subtracts from each squared gap the unbiased estimate of the variance of its mean outcome,
 y_b (1 - y_b) h / (1 - h), where h = sum w^2 / (sum w)^2 (1/n_b for equal weights): Kumar et al. (2019), Ferro and
-Fricker (2012). A bin whose h is 1 (one row) has no such estimate and counts 0. ``shares="equal"`` gives all bins with
-rows the same share. The plug-in norms are biased upwards, by about sqrt(B/n) at a calibrated model: compare with the
-null level.
+Fricker (2012). A bin whose h is 1 (one row) has no such estimate and is left out; a note says what share that is.
+``shares="equal"`` gives all bins with rows the same share. The plug-in norms are biased upwards, by about sqrt(B/n)
+at a calibrated model: compare with the null level.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -35,6 +35,7 @@ from calibrant.statistics import BinSums
 
 Floats = NDArray[np.float64]
 _BINNINGS = {"width": "equal_width", "mass": "equal_mass", "sweep": "monotone_sweep"}
+_TINY = np.finfo(np.float64).tiny
 _NORM_WORDS = {1: "mean absolute", 2: "root mean square", np.inf: "largest absolute"}
 
 
@@ -188,7 +189,7 @@ class CalibrationError(Metric):
     def relabelled_sums(self, sums: Any, predictions: Predictions) -> Any:
         """Return the sums of the rows with other labels: no pass over the scores where bins do not depend on them."""
         if not isinstance(sums, BinSums):
-            return self.sums(predictions)
+            return self._binning.relabelled(sums, self._notion, predictions, squares=self.debiased)
         return sums.with_outcomes(self._notion.outcomes(predictions, sums.edges, right=self._binning.right))
 
     def relabelled_many(self, sums: Any, drawn: Relabellings) -> list[Any]:
@@ -207,15 +208,20 @@ class CalibrationError(Metric):
         """Return the value with the error of each class and the rows in each bin."""
         final = self._binning.finish(sums)
         columns = self._columns(final.gaps, final, final.weight, debiased=self.debiased)
-        bound = getattr(sums, "bound", 0.0)
-        note = f"bins found on a grid: within {bound:.2g} of exact equal-mass bins, summed over columns"
         return self.found(
             float(self._aggregated(columns, final.weight)),
             final.n,
-            *((note,) if bound else ()),
+            *self._notes(final, getattr(sums, "bound", 0.0)),
             per_class=columns if self._several else None,
             details=self._notion.details(final, columns),
         )
+
+    def _notes(self, final: BinSums, bound: float) -> Iterator[str]:
+        if bound:
+            yield f"bins found on a grid: within {bound:.2g} of exact equal-mass bins, summed over columns"
+        alone = final.weight[final.filled & ~self._counted(final)].sum() / max(final.weight.sum(), _TINY)
+        if alone > 0:
+            yield f"left out: {alone:.1%} of the weight is alone in its bin, where no noise can be estimated"
 
     def value_at(self, gaps: Floats, sums: BinSums, weight: Floats | None = None) -> Floats:
         """Return the estimate (...,), less noise if debiased, for gaps (..., C, B) in place of those of the sums.
@@ -235,16 +241,23 @@ class CalibrationError(Metric):
             return np.asarray(np.max(np.where(sums.filled, np.abs(gaps), 0.0), axis=-1))
         powers = np.abs(gaps) if self.norm == 1 else gaps**2
         if debiased:
-            powers = np.where(sums.concentration < 1, powers - _noise(sums), 0.0)  # one row tells no noise
+            powers = powers - _noise(sums)
         errors = np.asarray(np.sum(self._shares(sums, weight) * powers, axis=-1))  # (..., C)
         return np.sqrt(errors) if self.norm == 2 and self.root else errors
 
     def _shares(self, sums: BinSums, weight: Floats) -> Floats:
-        """Return the share of each bin (..., C, B); they sum to 1 in each column with rows."""
-        parts = sums.filled.astype(np.float64) if self.shares == "equal" else np.where(sums.filled, weight, 0.0)
+        """Return the share of each bin (..., C, B), summing to 1 in each column with rows; NaN where no bin counts."""
+        counted = self._counted(sums)
+        if not counted.any():
+            return np.full(counted.shape, np.nan)
+        parts = counted.astype(np.float64) if self.shares == "equal" else np.where(counted, weight, 0.0)
         total = parts.sum(-1, keepdims=True)
         shares: Floats = np.divide(parts, total, out=np.zeros_like(parts), where=total > 0)
         return shares
+
+    def _counted(self, sums: BinSums) -> NDArray[np.bool_]:
+        """Return which bins count (C, B): those with rows; if debiased, with two of them, since one tells no noise."""
+        return sums.filled & (sums.concentration < 1) if self.debiased else sums.filled
 
     def _aggregated(self, columns: Floats, weight: Floats) -> Floats:
         if self.aggregate == "mean":

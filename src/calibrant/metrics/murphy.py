@@ -17,7 +17,8 @@ Ferro and Fricker (2012) take the noise out: with h_b = sum w^2 / (sum w)^2 (1/n
 d = sum_b s_b o_b (1 - o_b) h_b / (1 - h_b) and u = o (1 - o) h / (1 - h),
     REL' = REL - d,  RES' = RES - d + u,  UNC' = UNC + u.
 REL' is unbiased, given the scores, where scores are constant in each bin and every bin holds two rows or more; UNC' is
-unbiased for rows that are drawn independently. A bin of one row tells no noise and nothing is taken out there.
+unbiased for rows that are drawn independently. A bin of one row tells no noise: nothing is taken out there, since the
+terms must add up to the score, and a note says how much weight that is.
 """
 
 from __future__ import annotations
@@ -143,23 +144,29 @@ class MurphyReliability(Metric):
     def sums(self, predictions: Predictions) -> MurphySums:
         """Return the sums over the bins of one batch."""
         weights = predictions.row_weights
-        columns = [self._column(*pair, weights) for pair in self._notion.pairs(predictions)]
+        columns = [self._column(predictions, *pair) for pair in self._notion.pairs(predictions)]
         planes = {name: np.stack([column[name] for column in columns]) for name in columns[0]}
         return MurphySums(planes=planes, rows=int((weights > 0).sum()))
 
-    def _column(self, scores: Floats, outcomes: Floats, weights: Floats) -> dict[str, Floats]:
-        f, o, w = (values[weights > 0] for values in (scores, outcomes, weights))
+    def _column(self, predictions: Predictions, scores: Floats, outcomes: Floats) -> dict[str, Floats]:
+        rows = np.flatnonzero(predictions.row_weights > 0)
+        f, o, w = (values[rows] for values in (scores, outcomes, predictions.row_weights))
         f = np.minimum(f, 1.0)  # a probability may round above 1
         edges, first = np.linspace(0.0, 1.0, self.bins + 1), np.zeros(len(f), dtype=np.int64)
         where = kernels.label_bins(f[:, None], first, edges, logits=False)
         loss = _LOSSES[self.rule]
+        found, missed = loss(f, o), loss(f, 0.0)
+        if self.rule == "log_loss" and self._notion.columns(predictions.k) == 1:
+            ones = np.flatnonzero(f == 1.0)  # some only round to it
+            missed[ones] = -self._notion.log_remainder(predictions, rows[ones])
+            found[ones] = np.multiply(1 - o[ones], missed[ones], out=np.zeros(len(ones)), where=o[ones] < 1)
         values = {
             "weight": w,
             "score": w * f,
             "outcome": w * o,
-            "loss": w * loss(f, o),
+            "loss": w * found,
             "if_hit": w * loss(f, 1.0),
-            "if_missed": w * loss(f, 0.0),
+            "if_missed": w * missed,
             "square_weight": w**2,
         }
         return {name: np.bincount(where, v, minlength=self.bins).astype(np.float64) for name, v in values.items()}
@@ -170,8 +177,9 @@ class MurphyReliability(Metric):
 
     def estimate(self, sums: MurphySums) -> Estimate:
         """Return the reliability with all terms."""
-        terms = self.terms(sums)
-        return self.found(terms["rel"], sums.rows, details=terms)
+        terms, alone = self.terms(sums), _alone(sums.planes)
+        note = f"{alone:.1%} of the weight is alone in its bin, where no noise can be taken out"
+        return self.found(terms["rel"], sums.rows, *((note,) if self.debiased and alone else ()), details=terms)
 
     def terms(self, sums: MurphySums) -> dict[str, float]:
         """Return rel, res, unc, wbv, wbc, within and the score, each the mean over columns."""
@@ -215,6 +223,12 @@ def _noises(sums: dict[str, Floats]) -> tuple[float, float]:
     total = w.sum()
     overall = _noise(outcome.sum(keepdims=True) / total, squares.sum(keepdims=True) / total**2)
     return float(w @ within / total), float(overall[0])
+
+
+def _alone(planes: dict[str, Floats]) -> float:
+    """Return the share of the weight in bins that hold one row."""
+    w = planes["weight"]
+    return float(w[(w > 0) & (planes["square_weight"] >= w**2)].sum() / w.sum())
 
 
 def _noise(rate: Floats, concentration: Floats) -> Floats:

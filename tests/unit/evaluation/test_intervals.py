@@ -7,7 +7,7 @@ import pytest
 
 from calibrant import Predictions
 from calibrant.evaluation import evaluate, intervals
-from calibrant.evaluation.intervals import basic
+from calibrant.evaluation.intervals import percentile
 from calibrant.metrics import measure
 from calibrant.statistics import BinSums
 from simulation import simulate
@@ -38,16 +38,24 @@ def test_coverage_of_the_binned_population_value(spec, functional, temperature):
     assert inside >= 31
 
 
-def test_the_basic_interval_turns_the_replicates_round():
-    replicates = np.linspace(1.0, 3.0, 201)
-    low, high = basic(2.5, replicates, 0.9)
-    assert low == pytest.approx(2 * 2.5 - 2.9, abs=0.02)  # the grid of 201 replicates
-    assert high == pytest.approx(2 * 2.5 - 1.1, abs=0.02)
+def test_the_percentile_interval_is_as_skewed_as_the_replicates():
+    replicates = np.linspace(1.0, 3.0, 201) ** 2
+    low, high = percentile(replicates, 0.9)
+    assert low == pytest.approx(1.1**2, abs=0.05)  # the grid of 201 replicates
+    assert high == pytest.approx(2.9**2, abs=0.05)
+
+
+def test_the_interval_of_a_mean_stays_in_its_range():
+    confidence, correct = np.full(60, 0.98), np.arange(60) > 0
+    found = evaluate(Predictions.binary(confidence, correct), ["accuracy", "brier", "log_loss"], replicates=200)
+    assert found["accuracy"].high <= 1
+    assert found["brier"].low > 0
+    assert found["log_loss"].low > 0
 
 
 def test_no_interval_from_replicates_that_do_not_vary_or_are_infinite():
-    assert basic(1.0, np.ones(50), 0.95) is None
-    assert basic(np.inf, np.full(50, np.inf), 0.95) is None
+    assert percentile(np.ones(50), 0.95) is None
+    assert percentile(np.full(50, np.inf), 0.95) is None
 
 
 def one_column(scores, rates, rows):
@@ -65,15 +73,13 @@ def one_column(scores, rates, rows):
     )
 
 
-def test_shifted_gaps_vanish_at_size_0_smallest_first_and_are_as_observed_at_1():
-    gaps, spread = np.array([[-0.4, 0.1, 0.02]]), np.array([[0.1, 0.1, 0.1]])
+def test_shifted_gaps_move_by_their_deviations_smallest_first_and_are_as_observed_at_1():
+    gaps, spread = np.array([[-0.4, 0.1, 0.02, 0.3]]), np.array([[0.1, 0.1, 0.1, 0.0]])
     shape = intervals._shifted(gaps, spread)
-    np.testing.assert_allclose(shape(0.0), 0.0)
+    np.testing.assert_allclose(shape(0.0), [[0.0, 0.0, 0.0, 0.3]])  # what has no noise stays
     np.testing.assert_allclose(shape(1.0), gaps)
-    np.testing.assert_allclose(
-        shape(0.5), [[-0.2, 0.0, 0.0]]
-    )  # the furthest is 4 deviations: two go
-    np.testing.assert_allclose(shape(1.5), [[-0.6, 0.3, 0.22]])
+    np.testing.assert_allclose(shape(0.8), [[-0.2, 0.0, 0.0, 0.3]])  # by 0.2 x 10 deviations
+    np.testing.assert_allclose(shape(1.1), [[-0.5, 0.2, 0.12, 0.3]])
 
 
 def test_a_bin_is_sparse_where_model_and_labels_agree_that_an_outcome_is_rare():
@@ -97,3 +103,12 @@ def test_replicates_are_taken_with_their_own_shares_of_the_bins():
     low, high = intervals.binned(measure("ece(bins=2)"), sums, boot, [sums], 0.95)
     # No noise in the gaps: .2 = size x .4 x share with shares of .31 to .69, and the truth is size x .4 x .5.
     assert (low, high) == pytest.approx((0.2 * 0.5 / 0.69, 0.2 * 0.5 / 0.31), rel=1e-4)
+
+
+def test_a_bin_without_noise_does_not_widen_the_interval_of_the_others():
+    rng = np.random.default_rng(0)
+    confidence = np.where(rng.random(2000) < 0.5, 1 - 1e-16, 0.7)  # half the rows are sure, and always right
+    correct = (confidence > 0.9) | (rng.random(2000) < 0.6)
+    estimate = evaluate(Predictions.binary(confidence, correct), ["squared_ce", "ace"], replicates=60)
+    for found in estimate.measures:
+        assert found.value < found.high < 3 * found.value

@@ -81,6 +81,13 @@ def test_terms_equal_slow_loops(name, rule):
     assert {name: found[name] for name in t} == pytest.approx(t, abs=ROUNDING)
 
 
+def test_a_confidence_that_rounds_to_one_is_not_certain():
+    rows = Predictions.from_logits([[60.0, 0.0], [60.0, 0.0], [5.0, 0.0]], [1, 0, 0])  # all in the last bin
+    t = measure("murphy_reliability(rule='log_loss')")(rows).details
+    assert t["score"] == pytest.approx((60 + np.log1p(np.exp(-5))) / 3, rel=1e-12)
+    assert t["score"] == pytest.approx(t["rel"] - t["res"] + t["unc"] + t["wbv"] - t["wbc"], rel=1e-12)
+
+
 def test_certain_scores_leave_one_finite_term_within():
     t = measure("murphy_reliability(rule='log_loss')")(pairs([1.0, 0.95, 0.95], [1, 1, 0])).details
     assert np.isinf(t["wbv"])
@@ -134,3 +141,10 @@ def test_debiased_uncertainty_is_unbiased_for_independent_rows():
 def test_refusals(options, message):
     with pytest.raises(DataError, match=message):
         measure(f"murphy_reliability({options})")
+
+
+def test_bins_of_one_row_are_told():
+    confidence, correct = np.array([0.55, 0.65, 0.94, 0.95]), np.array([1, 0, 1, 1])
+    found = measure("murphy_reliability(debiased=True)")(Predictions.binary(confidence, correct))
+    assert found.notes == ("50.0% of the weight is alone in its bin, where no noise can be taken out",)
+    assert measure("murphy_reliability")(Predictions.binary(confidence, correct)).notes == ()
