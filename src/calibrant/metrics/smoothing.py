@@ -57,9 +57,9 @@ class SmoothEce(PairsMeasure):
         """The fixed point in the population."""
         return f"smooth calibration error of the {self.notion.replace('_', '-')} scores in the population"
 
-        return float(column.kept("smooth calibration error", lambda: self.of_columns([column])[0]))
+    def of_column(self, column: Column) -> float:
         """Return the fixed point."""
-        return float(self.of_columns([column])[0])
+        return float(column.kept("smooth calibration error", lambda: self.of_columns([column])[0]))
 
     def of_columns(self, columns: Sequence[Column]) -> Floats:
         """Return the fixed point of each column."""
