@@ -166,10 +166,6 @@ class HosmerLemeshow(CalibrationTest):
             "variance of at least 5",
         }[self.p_value]
 
-    def sums(self, predictions: Predictions) -> Collected:
-        """Return the rows."""
-        return Collected((predictions,))
-
     def result(self, sums: Collected) -> TestResult:
         """Return the statistic with its p-value."""
         batch = sums.pooled if self.outcomes == "class" else by_rank(sums.pooled)

@@ -115,10 +115,6 @@ class KernelTest(CalibrationTest):
         """That of redrawn labels, or of the normal limit of blocks."""
         return EXACT if self.estimator == "unbiased" else ASYMPTOTIC
 
-    def sums(self, predictions: Predictions) -> Collected:
-        """Return the rows."""
-        return Collected((predictions,))
-
     def result(self, sums: Collected) -> TestResult:
         """Return the SKCE and its p-value; NaN with fewer than two rows."""
         batch = sums.pooled

@@ -46,6 +46,7 @@ class Consistency(CalibrationTest):
     """
 
     null: ClassVar[str] = "the labels are drawn from the predicted probabilities"
+    level = EXACT
 
     measure: str = "ece"
     replicates: int = 999
@@ -60,15 +61,6 @@ class Consistency(CalibrationTest):
     @cached_property
     def _metric(self) -> Metric:
         return measure(self.measure)
-
-    @property
-    def level(self) -> str:
-        """That of redrawn labels."""
-        return EXACT
-
-    def sums(self, predictions: Predictions) -> Collected:
-        """Return the rows."""
-        return Collected((predictions,))
 
     def result(self, sums: Collected) -> TestResult:
         """Return the measure and its p-value; NaN where the measure is not defined."""

@@ -134,6 +134,7 @@ class AdaptiveTest(CalibrationTest):
     """
 
     null: ClassVar[str] = "the labels are drawn from the predicted probabilities"
+    level = EXACT
 
     notion: Literal["canonical", "confidence"] = "canonical"
     replicates: int = 999
@@ -143,15 +144,6 @@ class AdaptiveTest(CalibrationTest):
         known = self.notion in ("canonical", "confidence")
         require(known, "notion", "be 'canonical' or 'confidence'", repr(self.notion))
         check_redraws(self.replicates, self.seed)
-
-    @property
-    def level(self) -> str:
-        """That of redrawn labels."""
-        return EXACT
-
-    def sums(self, predictions: Predictions) -> Collected:
-        """Return the rows."""
-        return Collected((predictions,))
 
     def result(self, sums: Collected) -> TestResult:
         """Return the plug-in at the scale where it stands out most, and the p-value of having looked at all."""

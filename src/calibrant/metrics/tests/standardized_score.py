@@ -100,6 +100,7 @@ class Spiegelhalter(CalibrationTest):
     """
 
     null: ClassVar[str] = "the mean score is the one that the predicted probabilities promise"
+    level = ASYMPTOTIC
 
     rule: Literal["brier", "log_loss"] = "brier"
     notion: Literal["canonical", "confidence"] = "canonical"
@@ -107,11 +108,6 @@ class Spiegelhalter(CalibrationTest):
     def __post_init__(self) -> None:
         require(self.rule in ("brier", "log_loss"), "rule", "be 'brier' or 'log_loss'", repr(self.rule))
         require(self.notion in _MOMENTS, "notion", "be 'canonical' or 'confidence'", repr(self.notion))
-
-    @property
-    def level(self) -> str:
-        """That of the normal limit."""
-        return ASYMPTOTIC
 
     def sums(self, predictions: Predictions) -> Deviation:
         """Return the sums of one batch."""
