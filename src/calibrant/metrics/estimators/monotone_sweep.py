@@ -156,14 +156,15 @@ def _swept_ends(column: Column, most: int, unit: float) -> NDArray[np.int64]:
 def _cut(column: Column, bins: int, unit: float) -> tuple[NDArray[np.int64], Floats]:
     """Return the last score and the weight of each non-empty bin, which columns with other labels share."""
 
-    def cut() -> tuple[NDArray[np.int64], Floats]:
+    known = column.label_free
+    if "cumulative weight" not in known:
         weight = np.cumsum(column.weight)
-        ends = _ends(weight - column.weight, weight[-1], bins, unit)
-        return ends, np.diff(weight[ends], prepend=0.0)
-
-    if (bins, unit) not in column.label_free:
-        column.label_free[bins, unit] = cut()
-    return cast(tuple[NDArray[np.int64], Floats], column.label_free[bins, unit])
+        known["cumulative weight"] = weight, weight - column.weight
+    if (bins, unit) not in known:
+        weight, before = known["cumulative weight"]
+        ends = _ends(before, weight[-1], bins, unit)
+        known[bins, unit] = ends, np.diff(weight[ends], prepend=0.0)
+    return cast(tuple[NDArray[np.int64], Floats], known[bins, unit])
 
 
 def _ends(before: Floats, total: float, bins: int, unit: float) -> NDArray[np.int64]:
