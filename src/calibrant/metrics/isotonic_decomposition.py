@@ -17,6 +17,7 @@ import scipy
 from numpy.typing import NDArray
 
 from calibrant.errors import require
+from calibrant.metrics.dirichlet_kernel import kept
 from calibrant.metrics.pairs import PairsMeasure
 from calibrant.registry import register
 from calibrant.statistics import Column
@@ -73,13 +74,14 @@ class CorpMiscalibration(PairsMeasure):
 
 
 def _terms(column: Column, rule: Rule) -> dict[str, float]:
-    score = _mean_score(column.weight, column.outcome, column.scores, rule, column.lost)
+    losses = kept(column.label_free, rule, lambda: rule(column.scores))
+    score = _mean_score(column.weight, column.outcome, losses, column.lost)
     forecast = isotonic(column)
     pools = np.flatnonzero(np.diff(forecast, prepend=-1.0))  # few: a score of each, not of each row
     sums = (np.add.reduceat(column.weight, pools), np.add.reduceat(column.outcome, pools))
-    recalibrated = _mean_score(*sums, forecast[pools], rule)
+    recalibrated = _mean_score(*sums, rule(forecast[pools]))
     overall = column.outcome.sum(keepdims=True)
-    uncertainty = _mean_score(column.weight.sum(keepdims=True), overall, overall / column.mass, rule)
+    uncertainty = _mean_score(column.weight.sum(keepdims=True), overall, rule(overall / column.mass))
     return {
         "miscalibration": max(score - recalibrated, 0.0),  # the least mean score of all isotonic ones: less rounds
         "discrimination": max(uncertainty - recalibrated, 0.0),
@@ -98,12 +100,12 @@ def _isotonic(column: Column) -> Floats:
     return np.clip(fitted, 0.0, 1.0)  # means of rates in [0, 1], but for rounding
 
 
-def _mean_score(weight: Floats, outcome: Floats, forecast: Floats, rule: Rule, lost: float = np.inf) -> float:
-    """Return the mean score of forecasts (m,) with the weight and the weighted sum of outcomes at each (m,).
+def _mean_score(weight: Floats, outcome: Floats, losses: tuple[Floats, Floats], lost: float = np.inf) -> float:
+    """Return the mean score of forecasts with the weight and the weighted sum of outcomes at each (m,).
 
-    ``lost`` is the sum of the infinite scores of outcome 0.
+    ``losses`` are their scores for outcomes 1 and 0, (m,) each; ``lost`` is the sum of the infinite ones of outcome 0.
     """
-    hit, miss = rule(forecast)
+    hit, miss = losses
     misses = _product(np.maximum(weight - outcome, 0.0), miss)
     infinite = np.isinf(misses)
     total = (_product(outcome, hit) + np.where(infinite, 0.0, misses)).sum() + (lost if infinite.any() else 0.0)
