@@ -1,7 +1,5 @@
 """Expectations over all label vectors: the unbiased kernel errors, and the moments of Spiegelhalter's test."""
 
-from itertools import product
-
 import numpy as np
 import pytest
 
@@ -9,6 +7,7 @@ from calibrant import Predictions
 from calibrant.metrics import measure
 from calibrant.metrics.tests import test as make_test
 from calibrant.metrics.vector_kernels import Kernel
+from enumeration import expectation, pair_mean
 
 EXACT = 1e-14  # a sum of at most 81 rounded terms of order one
 WEIGHTS = [None, [1.0, 2.0, 0.5, 3.0]]
@@ -19,37 +18,31 @@ def drawn(k, seed=0, n=4):
     return rng.dirichlet(np.ones(k), n), rng.dirichlet(np.ones(k), n)  # predicted, true
 
 
-def expectation(function, p, truth, weights=None):
-    """Return the mean of a function of the batch when the label of row i follows truth[i]."""
-    n, k = p.shape
-    return sum(
-        np.prod(truth[np.arange(n), list(labels)])
-        * function(Predictions.from_probabilities(p, np.array(labels), weights=weights))
-        for labels in product(range(k), repeat=n)
-    )
-
-
-def pair_mean(p, truth, weights, kernel, rows_together):
-    """Return the weighted mean of h_ij with residuals in place of their expectation, over the pairs of an estimator."""
-    w = np.ones(len(p)) if weights is None else np.array(weights)
-    d = truth - p
-    pairs = [(i, j) for i in range(len(p)) for j in range(len(p)) if i != j and rows_together(i, j)]
-    k = kernel.between(p, p)
-    return sum(w[i] * w[j] * k[i, j] * (d[i] @ d[j]) for i, j in pairs) / sum(w[i] * w[j] for i, j in pairs)
-
-
 @pytest.mark.parametrize("k", [2, 3])
 @pytest.mark.parametrize("weights", WEIGHTS)
 @pytest.mark.parametrize("kernel", ["laplacian", "total_variation"])
 @pytest.mark.parametrize(
     ("estimator", "together"),
-    [("unbiased", lambda i, j: True), ("block", lambda i, j: i // 2 == j // 2)],
+    [
+        ("'unbiased'", lambda i, j: True),
+        ("'block'", lambda i, j: i // 2 == j // 2),
+        ("'block', block_size=3", lambda i, j: i // 3 == j // 3),  # the last block is a row that has no pair
+    ],
 )
 def test_kernel_error_is_unbiased(k, weights, kernel, estimator, together):
     p, truth = drawn(k)
-    spec = f"skce(kernel={kernel!r}, bandwidth=0.5, estimator={estimator!r})"
+    spec = f"skce(kernel={kernel!r}, bandwidth=0.5, estimator={estimator})"
     exact = expectation(lambda batch: float(measure(spec)(batch)), p, truth, weights)
-    assert exact == pytest.approx(pair_mean(p, truth, weights, Kernel(kernel, 0.5), together), abs=EXACT)
+    assert exact == pytest.approx(pair_mean(p, truth, weights, together, Kernel(kernel, 0.5)), abs=EXACT)
+
+
+@pytest.mark.parametrize("k", [2, 3])
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_a_bandwidth_from_the_scores_leaves_it_unbiased(k, weights):
+    p, truth = drawn(k, seed=5)
+    kernel = Kernel.fitted("laplacian", None, Predictions.from_probabilities(p, weights=weights))
+    exact = expectation(lambda batch: float(measure("skce")(batch)), p, truth, weights)
+    assert exact == pytest.approx(pair_mean(p, truth, weights, lambda i, j: True, kernel), abs=EXACT)
 
 
 @pytest.mark.parametrize("k", [2, 3])
@@ -87,12 +80,28 @@ def test_the_quadratic_form_has_its_degrees_of_freedom_as_mean(spec, weights):
     assert expectation(lambda batch: test(batch).statistic, p, p, weights) == pytest.approx(freedom, abs=1e-12)
 
 
+CUBES = {
+    2: [[0.7, 0.3], [0.6, 0.4], [0.1, 0.9], [0.2, 0.8]],
+    3: [[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.2, 0.7], [0.2, 0.1, 0.7]],
+}
+
+
+@pytest.mark.parametrize("k", [2, 3])
 @pytest.mark.parametrize("weights", WEIGHTS)
-def test_squared_canonical_is_unbiased(weights):
-    _, truth = drawn(3, seed=4)
-    p = np.array([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.2, 0.7], [0.2, 0.1, 0.7]])
+def test_squared_canonical_is_unbiased(k, weights):
+    p, truth = np.array(CUBES[k]), drawn(k, seed=4)[1]
     w = np.ones(4) if weights is None else np.array(weights)
     d = truth - p
     shares = np.array([w[:2].sum(), w[2:].sum()]) / w.sum()
     exact = expectation(lambda batch: float(measure("squared_canonical(bins=2)")(batch)), p, truth, weights)
     assert exact == pytest.approx(shares @ [d[0] @ d[1], d[2] @ d[3]], abs=EXACT)
+
+
+@pytest.mark.parametrize("k", [2, 3])
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_squared_canonical_of_the_confidence_is_unbiased(k, weights):
+    p, truth = np.array(CUBES[k]), drawn(k, seed=4)[1]
+    best = p.argmax(1)[:, None]
+    confidence, rate = np.take_along_axis(p, best, 1), np.take_along_axis(truth, best, 1)
+    exact = expectation(lambda batch: float(measure("squared_canonical(top=1, bins=2)")(batch)), p, truth, weights)
+    assert exact == pytest.approx(pair_mean(confidence, rate, weights, lambda i, j: True), abs=EXACT)
