@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,13 +50,16 @@ class Estimate:
         return float(self.value)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a strict-JSON record: an infinite figure is None with ``"NAME_infinite"`` beside it."""
+        """Return a strict-JSON record: an infinite figure is None with ``"NAME_infinite"`` beside it.
+
+        In lists, as ``per_class``, it is None too, and ``"NAME_infinite"`` lists the places.
+        """
         names = ("name", "value", "low", "high", "level", "null", "null_low", "null_high", "n", "spec", "estimand")
-        record = strict({name: getattr(self, name) for name in names})
-        record["notes"] = list(self.notes)
+        record: dict[str, Any] = {name: getattr(self, name) for name in names}
+        record["notes"] = self.notes
         if self.per_class is not None:
-            record["per_class"] = [v if math.isfinite(v) else None for v in self.per_class.tolist()]
-        return record
+            record["per_class"] = self.per_class
+        return strict({**record, "details": self.details})
 
     def __repr__(self) -> str:
         text = f"{self.name} = {self.value:.6g}"
@@ -69,15 +73,28 @@ class Estimate:
         return f"<code>{html.escape(repr(self))}</code>"
 
 
-def strict(record: dict[str, Any]) -> dict[str, Any]:
-    """Return a record for strict JSON: None for NaN and infinities.
+def strict(record: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return a record for strict JSON, with arrays and tuples as lists and None for NaN and infinities.
 
-    An infinity leaves its sign beside it: ``"NAME_infinite": "inf"`` or ``"-inf"``.
+    An infinity leaves its sign beside it: ``"NAME_infinite": "inf"`` or ``"-inf"``; infinities in a list their places.
     """
-    floats = {name: value for name, value in record.items() if isinstance(value, float)}
-    finite = {name: value if math.isfinite(value) else None for name, value in floats.items()}
-    return {
-        **record,
-        **finite,
-        **{f"{name}_infinite": str(value) for name, value in floats.items() if math.isinf(value)},
-    }
+    told: dict[str, Any] = {}
+    for name, value in record.items():
+        told[str(name)], infinite = _finite(value)
+        if infinite:
+            told[f"{name}_infinite"] = infinite
+    return told
+
+
+def _finite(value: Any) -> tuple[Any, Any]:
+    """Return a value for strict JSON, and what to say of its infinities."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, float):
+        return (value if math.isfinite(value) else None), (str(value) if math.isinf(value) else None)
+    if isinstance(value, Mapping):
+        return strict(value), None
+    if isinstance(value, list | tuple):
+        parts = [_finite(each) for each in value]
+        return [plain for plain, _ in parts], [i for i, (_, infinite) in enumerate(parts) if infinite]
+    return value, None

@@ -67,9 +67,6 @@ class Replicates:
         """Return the estimate with its interval and its null level."""
         pinned = self.pinned[metric]
         key = pinned.gathering
-        known = estimate.details
-        if not metric.bootstraps and "low" in known and known.get("level", level) == level:
-            estimate = replace(estimate, low=known["low"], high=known["high"], level=level)
         if metric.costly:
             return noted(estimate, "no null level: too slow to be computed on redrawn labels")
         if key not in self.base:
@@ -77,13 +74,16 @@ class Replicates:
         if self.count < self.wanted:
             told = f"{self.count} replicates in place of {self.wanted}: the memory for replicates is bounded"
             estimate = noted(estimate, told)
+        own = pinned.own_interval(self.base[key], level)
+        if own is not None:
+            estimate = replace(estimate, low=own[0], high=own[1], level=level)
         if self.soft:
             return self._without_null(pinned, estimate, level)
         null = [sums[key] for sums in self.null]
         values = np.array([_value(pinned, sums) for sums in null])
         low, high = intervals.quantiles(values, level)
         estimate = replace(estimate, level=level, null=float(values.mean()), null_low=low, null_high=high)
-        if not metric.bootstraps and estimate.low is not None:
+        if not metric.bootstraps and own is not None:
             return estimate
         if not metric.bootstraps:
             what = "a maximum" if isinstance(metric, CalibrationError) and metric.binning != "sweep" else "this measure"

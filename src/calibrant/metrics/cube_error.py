@@ -15,7 +15,7 @@ square, so the variance is B + a t + c t^2 at an error of t; the interval holds 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from calibrant.metrics.collected import CollectedMeasure, Measured
 from calibrant.metrics.cube_sums import CubeSums
 from calibrant.predictions import Predictions
 from calibrant.registry import register
+from calibrant.statistics import Collected
 
 _FEWEST_ROWS = 200  # under this, the normal limit is not checked
 _MOST_COLUMNS = 100  # of the residuals: the products of their columns are r^2 numbers a cube
@@ -62,7 +63,7 @@ class SquaredCanonicalError(CollectedMeasure):
     top : use the ``top`` largest probabilities of each row, in descending order, and whether the label is there;
         1 is the confidence, None (default) the whole vector in the order of the classes.
     bins : cubes a side, of width 1 / bins (default 5).
-    level : of the interval.
+    level : of the interval in the details; `evaluate` shows the interval at its own level.
 
     Notes
     -----
@@ -107,6 +108,11 @@ class SquaredCanonicalError(CollectedMeasure):
             details["low"], details["high"] = interval(found, value, self.level)
             details["level"] = self.level
         return Measured(value, details, (f"no interval: {reason}",) if reason else ())
+
+    def own_interval(self, sums: Collected, level: float) -> tuple[float, float] | None:
+        """Return the interval at this level."""
+        details = replace(self, level=level).measured(sums.pooled).details
+        return (details["low"], details["high"]) if "low" in details else None
 
     def of_rows(self, rows: Predictions) -> float:
         """Return the estimate without its interval."""

@@ -5,6 +5,7 @@ import pytest
 
 from calibrant import Predictions
 from calibrant.errors import DataError
+from calibrant.evaluation import evaluate
 from calibrant.metrics import squared_canonical
 from calibrant.metrics.cube_sums import CubeSums
 from simulation import simulate
@@ -120,3 +121,11 @@ def test_wrong_options(options):
 def test_top_is_at_most_the_number_of_classes():
     with pytest.raises(DataError, match="number of classes"):
         squared_canonical(simulate(10), top=5)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95])
+def test_evaluate_shows_the_interval_at_its_own_level(level):
+    batch = simulate(500, 2.0, k=3)
+    shown = evaluate(batch, ["squared_canonical"], level=level, replicates=10)["squared_canonical"]
+    details = squared_canonical(batch, level=level).details
+    assert (shown.low, shown.high, shown.level) == (details["low"], details["high"], level)
