@@ -21,6 +21,7 @@ from calibrant.metrics.base import Metric
 from calibrant.predictions import Predictions
 from calibrant.registry import register
 from calibrant.statistics import Collected, Merging, Statistic
+from calibrant.statistics.memo import kept
 
 Floats = NDArray[np.float64]
 
@@ -137,7 +138,7 @@ class EceKdeCanonical(Metric):
             there = densities > -np.inf
             return float(batch.row_weights[there] @ densities[there])
 
-        return dirichlet_kernel.kept(sums.label_free, "bandwidth", lambda: dirichlet_kernel.likeliest(likelihood))
+        return kept(sums.label_free, "bandwidth", lambda: dirichlet_kernel.likeliest(likelihood))
 
     def _at(self, sums: KernelRows, batch: Predictions, h: float) -> float:
         outcomes, powers = _one_hot(batch), np.empty(len(batch))
@@ -152,7 +153,7 @@ class EceKdeCanonical(Metric):
         """Yield the blocks, which are kept for other labels where the rows are few."""
         if len(batch) > _KEPT_ROWS:
             return _blocks(batch, h)
-        return iter(dirichlet_kernel.kept(sums.label_free, h, lambda: list(_blocks(batch, h))))
+        return iter(kept(sums.label_free, h, lambda: list(_blocks(batch, h))))
 
 
 def _blocks(batch: Predictions, h: float) -> Iterator[_Block]:

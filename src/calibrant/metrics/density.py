@@ -19,6 +19,7 @@ from calibrant.metrics import dirichlet_kernel
 from calibrant.metrics.pairs import PairsMeasure
 from calibrant.registry import register
 from calibrant.statistics import Column
+from calibrant.statistics.memo import kept
 
 Floats = NDArray[np.float64]
 
@@ -88,10 +89,10 @@ class EceKde(PairsMeasure):
             coarse = _in_cells(column, _CELLS_TO_CHOOSE)
             return dirichlet_kernel.likeliest(lambda h: _Kernels.of(coarse, h).likelihood(coarse))
 
-        return dirichlet_kernel.kept(column.label_free, "beta bandwidth", chosen)
+        return kept(column.label_free, "beta bandwidth", chosen)
 
     def _kernels(self, column: Column, h: float) -> _Kernels:
-        return dirichlet_kernel.kept(column.label_free, ("beta", h), lambda: _Kernels.of(_in_cells(column, _CELLS), h))
+        return kept(column.label_free, ("beta", h), lambda: _Kernels.of(_in_cells(column, _CELLS), h))
 
     def _at(self, column: Column, h: float) -> float:
         kernels, cells = self._kernels(column, h), _in_cells(column, _CELLS)
@@ -149,7 +150,7 @@ def _in_cells(column: Column, most: int) -> Column:
     """Return the column with its scores joined in cells of equal width in arcsin(sqrt(f)), if they are more."""
     if len(column.scores) <= most:
         return column
-    starts = dirichlet_kernel.kept(column.label_free, ("cells", most), lambda: _starts(column.scores, most))
+    starts = kept(column.label_free, ("cells", most), lambda: _starts(column.scores, most))
     weight = np.add.reduceat(column.weight, starts)
     return Column(
         scores=np.add.reduceat(column.weight * column.scores, starts) / weight,

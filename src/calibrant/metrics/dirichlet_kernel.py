@@ -6,8 +6,7 @@ density. Source: Popordanoska, Sayer and Blaschko (2022), after Ouimet and Tolos
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import Any, TypeVar
+from collections.abc import Callable
 
 import numpy as np
 import scipy
@@ -17,7 +16,6 @@ from calibrant import kernels
 from calibrant.errors import require
 
 Floats = NDArray[np.float64]
-T = TypeVar("T")
 
 BANDWIDTHS = 10.0 ** np.linspace(-4, 0, 13)  # among which the likelihood chooses
 _IMPOSSIBLE = -1e290  # stands for log 0, so that 0 times it is 0; any other product with it is far below all logs
@@ -77,11 +75,3 @@ def remarks(reached: NDArray[np.bool_]) -> tuple[str, ...]:
         return ()
     left_out = "rows that the kernel of no other row reaches are left out"
     return (left_out if reached.any() else "not defined: the kernel of no row reaches another",)
-
-
-def kept(memo: dict[Hashable, Any], key: Hashable, make: Callable[[], T]) -> T:
-    """Return what the memo holds under the key, made where it is missing."""
-    if key not in memo:
-        memo[key] = make()
-    value: T = memo[key]
-    return value

@@ -17,10 +17,10 @@ import scipy
 from numpy.typing import NDArray
 
 from calibrant.errors import require
-from calibrant.metrics.dirichlet_kernel import kept
 from calibrant.metrics.pairs import PairsMeasure
 from calibrant.registry import register
 from calibrant.statistics import Column
+from calibrant.statistics.memo import kept
 
 Floats = NDArray[np.float64]
 Rule = Callable[[Floats], tuple[Floats, Floats]]  # the scores of forecasts for outcomes 1 and 0

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrant.predictions import Predictions
+from calibrant.statistics.memo import kept
 
 T = TypeVar("T")
 
@@ -38,7 +39,4 @@ class Relabellings:
 
     def shared(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return what measures that ask for the same key share, made when first asked for."""
-        if key not in self._memo:
-            self._memo[key] = make()
-        value: T = self._memo[key]
-        return value
+        return kept(self._memo, key, make)

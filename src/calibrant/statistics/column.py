@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibrant.statistics.base import Merging, Statistic
+from calibrant.statistics.memo import kept
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
@@ -66,9 +67,7 @@ class Column(Statistic):
 
     def kept(self, what: Hashable, compute: Callable[[], T]) -> T:
         """Return what has been computed of this column before, or compute it."""
-        if what not in self._kept:
-            self._kept[what] = compute()
-        return cast(T, self._kept[what])
+        return kept(self._kept, what, compute)
 
     @property
     def merging(self) -> Merging:
