@@ -10,7 +10,7 @@ from calibrant.kernels.logistic import LogisticSums, logistic_apply, logistic_pa
 from calibrant.kernels.mass_bins import MassBins, mass_bins
 from calibrant.kernels.random import draw_labels, poisson_weights, uniforms
 from calibrant.kernels.replicates import LANES, ReplicateBins, bin_replicates
-from calibrant.kernels.rows import RowScan, entropy, row_variances, scan_rows
+from calibrant.kernels.rows import RowScan, entropy, ranked_rows, row_variances, scan_rows
 from calibrant.kernels.softmax import affine_softmax, log_probabilities, log_softmax, softmax
 from calibrant.kernels.temperature import temperature_pass
 from calibrant.kernels.values import ValueBins, bin_values
@@ -39,6 +39,7 @@ __all__ = [
     "logistic_pass",
     "mass_bins",
     "poisson_weights",
+    "ranked_rows",
     "row_variances",
     "scan_rows",
     "softmax",

@@ -105,3 +105,13 @@ def row_variances(
     out = np.empty(len(scores))
     _native.row_variances(scores, total if logits else None, centre, logs, thread_count(threads), out)
     return out
+
+
+def ranked_rows(scores: Scores, labels: Ints, *, logits: bool, total: Floats, threads: int | None = None) -> Floats:
+    """Return the sum over the k - 1 cut points j of (P(class <= j) - 1{label <= j})^2 of each row (n,).
+
+    ``labels`` (n,) lie in 0..k-1. ``total`` (n,) is the log-sum-exp of logits; it is not used for probabilities.
+    """
+    out = np.empty(len(scores))
+    _native.ranked_rows(scores, total if logits else None, labels, thread_count(threads), out)
+    return out

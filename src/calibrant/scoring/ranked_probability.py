@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrant import kernels
 from calibrant.predictions import Predictions
 from calibrant.scoring.base import RowScore
 
@@ -26,13 +27,26 @@ class RankedProbabilityScore(RowScore):
     normalized: bool = True
 
     def of_summary(self, predictions: Predictions) -> Floats:
-        """Return the score of each row (n,): a second read of the scores, in blocks."""
-        n, k = predictions.scores.shape
-        step, out = max(1, _BLOCK // k), np.empty(n)
-        for start in range(0, n, step):
-            rows = slice(start, start + step)
-            out[rows] = _scores(_below(predictions, rows), predictions, rows)
-        return out / (k - 1) if self.normalized else out
+        """Return the score of each row (n,): a second read of the scores."""
+        cuts = predictions.k - 1 if self.normalized else 1
+        return (_soft(predictions) if predictions.soft else _hard(predictions)) / cuts
+
+
+def _hard(predictions: Predictions) -> Floats:
+    total, logits = predictions.summary.total, predictions.logits
+    return kernels.ranked_rows(predictions.scores, predictions.hard_labels, logits=logits, total=total)
+
+
+def _soft(predictions: Predictions) -> Floats:
+    """Return the expectation over the label of each row (n,), in blocks of rows."""
+    n, k = predictions.scores.shape
+    step, out = max(1, _BLOCK // k), np.empty(n)
+    for start in range(0, n, step):
+        rows = slice(start, start + step)
+        below = _below(predictions, rows)
+        label_below = np.cumsum(predictions.labels[rows, :-1], axis=1)  # type: ignore[index]
+        out[rows] = ((below - label_below) ** 2 + label_below * (1 - label_below)).sum(1)
+    return out
 
 
 def _below(predictions: Predictions, rows: slice) -> Floats:
@@ -42,15 +56,3 @@ def _below(predictions: Predictions, rows: slice) -> Floats:
         scores = np.exp(scores - predictions.summary.total[rows, None])
     below = np.cumsum(scores, axis=1, dtype=np.float64)
     return np.minimum(below, 1.0, out=below)  # sums of probabilities may round above 1
-
-
-def _scores(below: Floats, predictions: Predictions, rows: slice) -> Floats:
-    """Return the score of rows (m,) whose probabilities up to the cut points are ``below``, which is overwritten."""
-    noise: Floats | float = 0.0
-    if predictions.soft:
-        label_below = np.cumsum(predictions.labels[rows, :-1], axis=1)  # type: ignore[index]
-        noise = (label_below * (1.0 - label_below)).sum(1)  # of a label drawn from a soft one
-        below -= label_below
-    else:
-        below -= predictions.hard_labels[rows, None] <= np.arange(predictions.k - 1)
-    return np.asarray(np.einsum("ij,ij->i", below, below) + noise)

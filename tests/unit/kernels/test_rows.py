@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from calibrant.kernels import entropy, scan_rows
+from calibrant.kernels import entropy, ranked_rows, row_variances, scan_rows
 
 
 def tolerance(case):
@@ -128,3 +128,26 @@ def test_entropy(case):
 def test_non_contiguous_scores_are_refused():
     with pytest.raises(TypeError):
         scan_rows(np.zeros((4, 6))[:, ::2], logits=True)
+
+
+@pytest.mark.parametrize("logs", [False, True])
+def test_row_variances_equal_the_formula(small_case, logs):
+    p = small_case.probabilities
+    values = np.where(p > 0, small_case.log_probabilities, 0.0) if logs else p
+    centre = (p * values).sum(1)
+    found = row_variances(small_case.scores, logits=small_case.logits, total=small_case.total, centre=centre, logs=logs)
+    # Float32 logarithms of up to 90 are off by 1e-5, and enter squared where p is small.
+    near = {"rtol": 2e-5, "atol": 1e-6} if small_case.single else {"rtol": 1e-11, "atol": 1e-14}
+    assert_allclose(found, (p * (values - centre[:, None]) ** 2).sum(1), **near)
+
+
+def test_ranked_rows_equal_the_formula(small_case):
+    y, cuts = small_case.labels, np.arange(small_case.shape[1] - 1)
+    below = np.minimum(np.cumsum(small_case.probabilities, axis=1)[:, :-1], 1.0)
+    expected = ((below - (y[:, None] <= cuts)) ** 2).sum(1)
+    for rows in (len(y), 3, 1):  # the last group of rows is not whole
+        scores, total = small_case.scores[:rows], small_case.total[:rows]
+        found = ranked_rows(scores, y[:rows], logits=small_case.logits, total=total)
+        assert_allclose(
+            found, expected[:rows], **tolerance(small_case) | {"atol": 1e-6 if small_case.single else 1e-13}
+        )

@@ -8,6 +8,7 @@ namespace calibrant {
 void bind_rows(nanobind::module_& module);
 void bind_row_variances(nanobind::module_& module);
 void bind_class_bins(nanobind::module_& module);
+void bind_ranked(nanobind::module_& module);
 void bind_replicates(nanobind::module_& module);
 void bind_mass_bins(nanobind::module_& module);
 void bind_values(nanobind::module_& module);

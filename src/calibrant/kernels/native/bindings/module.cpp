@@ -11,6 +11,7 @@ NB_MODULE(_native, m) {
   calibrant::bind_rows(m);
   calibrant::bind_row_variances(m);
   calibrant::bind_class_bins(m);
+  calibrant::bind_ranked(m);
   calibrant::bind_replicates(m);
   calibrant::bind_mass_bins(m);
   calibrant::bind_values(m);
