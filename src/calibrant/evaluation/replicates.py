@@ -83,6 +83,10 @@ class Replicates:
         values = np.array([_value(pinned, sums) for sums in null])
         low, high = intervals.quantiles(values, level)
         estimate = replace(estimate, level=level, null=float(values.mean()), null_low=low, null_high=high)
+        if isinstance(pinned, CalibrationError) and estimate.per_class is not None:
+            largest = np.array([pinned.columns(sums).max() for sums in null])
+            high = intervals.quantiles(largest, 2 * level - 1)[1]  # one-sided: errors are large or not
+            estimate = replace(estimate, details={**estimate.details, "largest_null_high": high})
         if not metric.bootstraps and own is not None:
             return estimate
         if not metric.bootstraps:

@@ -10,14 +10,20 @@ from calibrant.estimate import Estimate
 from calibrant.evaluation.data_summary import DataSummary
 from calibrant.evaluation.resampling import FEWEST_ROWS
 
+_LARGEST = ("largest_null_high", 0.0)  # without a null level any error counts
+
 
 def verdict(data: DataSummary, estimates: Sequence[Estimate]) -> str:
-    """Return the verdict: direction and size from the means, evidence from the null band, and the worst class."""
+    """Return the verdict: direction and size from the means, evidence from the null band, and the worst class.
+
+    Where the null level is known a class is named only if its error is beyond the largest of all classes under the
+    null, which is fair to its choice.
+    """
     said, right = data.mean_confidence, data.accuracy
     by_name = {estimate.name: estimate for estimate in estimates}
     text = f"{_direction(data.n, said, right, by_name)}: says {said:.1%}, is right {right:.1%}"
     worst = by_name.get("sce") if data.n >= FEWEST_ROWS else None
-    if worst is not None and worst.per_class is not None and worst.per_class.max() > 0:
+    if worst is not None and worst.per_class is not None and worst.per_class.max() > worst.details.get(*_LARGEST):
         index = int(np.argmax(worst.per_class))
         name = data.classes[index] if data.classes else str(index)
         text += f"; worst class: {name} (off by {_percent(worst.per_class[index])} on average)"

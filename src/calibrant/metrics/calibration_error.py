@@ -206,8 +206,7 @@ class CalibrationError(Metric):
 
     def estimate(self, sums: Any) -> Estimate:
         """Return the value with the error of each class and the rows in each bin."""
-        final = self._binning.finish(sums)
-        columns = self._columns(final.gaps, final, final.weight, debiased=self.debiased)
+        final, columns = self._binning.finish(sums), self.columns(sums)
         return self.found(
             float(self._aggregated(columns, final.weight)),
             final.n,
@@ -215,6 +214,11 @@ class CalibrationError(Metric):
             per_class=columns if self._several else None,
             details=self._notion.details(final, columns),
         )
+
+    def columns(self, sums: Any) -> Floats:
+        """Return the error of each column (C,) from the sums."""
+        final = self._binning.finish(sums)
+        return self._columns(final.gaps, final, final.weight, debiased=self.debiased)
 
     def _notes(self, final: BinSums, bound: float) -> Iterator[str]:
         if bound:
