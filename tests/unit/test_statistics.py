@@ -74,11 +74,11 @@ def test_the_grid_agrees_within_its_bound(notion):
     assert (exact.merging, grid.merging) == ("collecting", "approximate")
     errors = []
     for gathered in (exact, grid):
-        sums = gathered.binned()
+        sums = gathered.binned
         errors.append(np.abs(sums.outcome - sums.score).sum() / sums.mass)
     assert abs(errors[0] - errors[1]) <= grid.bound
     assert grid.bound < 0.2 * notion.columns(4)
-    masses = grid.binned().weight / len(batch)
+    masses = grid.binned.weight / len(batch)
     assert np.abs(masses - 0.1).max() < 0.02
 
 
@@ -92,7 +92,7 @@ def test_the_grid_merges_like_one():
     whole = binning.gather(ClassWise(), batch, squares=True)
     assert merged.merging == whole.merging == "approximate"
     for name in ("rows", "weight", "outcome", "score"):
-        assert getattr(merged.binned(), name) == pytest.approx(getattr(whole.binned(), name), rel=1e-12)
+        assert getattr(merged.binned, name) == pytest.approx(getattr(whole.binned, name), rel=1e-12)
 
 
 def test_the_estimate_states_the_bound(monkeypatch):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -56,7 +57,7 @@ class EqualMass(Binning):
 
     def finish(self, gathered: Gathered) -> BinSums:
         """Return the sums over the equal-mass bins of all rows gathered."""
-        return gathered.binned()
+        return gathered.binned
 
     def words(self) -> str:
         """Describe the bins."""
@@ -91,8 +92,9 @@ class Gathered(Statistic):
         entries = sum(len(batch) for batch in self.batches) * self.notion.pairs_per_row(self.batches[0].k)
         return self if entries <= self.binning.exact_entries else self._with((), self._on_grid())
 
+    @cached_property
     def binned(self) -> BinSums:
-        """Return the sums over the equal-mass bins, from the columns or from the grid."""
+        """The sums over the equal-mass bins, from the columns or from the grid."""
         return self._cut() if self.grid is None else self.grid.coarsened(self.binning.bins)
 
     @property

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,7 @@ class MonotoneSweep(Binning):
 
     def finish(self, gathered: Swept) -> BinSums:
         """Return the sums over the swept bins of all rows gathered."""
-        return gathered.binned()
+        return gathered.binned
 
     def words(self) -> str:
         """Describe the bins."""
@@ -80,8 +81,9 @@ class Swept(Statistic):
         """Return the rows of both."""
         return Swept(binning=self.binning, notion=self.notion, batches=self.batches + other.batches)
 
+    @cached_property
     def binned(self) -> BinSums:
-        """Return the sums over the bins; a column with fewer than another ends in empty bins."""
+        """The sums over the bins; a column with fewer than another ends in empty bins."""
         weights = np.concatenate([batch.row_weights for batch in self.batches])
         weighted = any(batch.weights is not None for batch in self.batches)
         unit = common_unit(weights) if weighted else 1.0
@@ -164,7 +166,8 @@ def _cut(column: Column, bins: int, unit: float) -> tuple[NDArray[np.int64], Flo
         weight, before = known["cumulative weight"]
         ends = _ends(before, weight[-1], bins, unit)
         known[bins, unit] = ends, np.diff(weight[ends], prepend=0.0)
-    return cast(tuple[NDArray[np.int64], Floats], known[bins, unit])
+    found: tuple[NDArray[np.int64], Floats] = known[bins, unit]
+    return found
 
 
 def _ends(before: Floats, total: float, bins: int, unit: float) -> NDArray[np.int64]:
