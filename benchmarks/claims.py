@@ -188,7 +188,7 @@ def _faster(words: str, timings: Sequence[Timing], number: str) -> Claim:
 def _times_faster(words: str, mine: Timing, peer: Timing | None, bound: float) -> Claim:
     limit = f"at least {bound:g} x"
     if peer is None or mine.failure:
-        return Claim(words, limit, mine.failure or "no right peer", None)
+        return Claim(words, limit, mine.failure or "no peer gave it", None)
     ratio = peer.over(mine)
     return Claim(words, limit, f"{ratio:.0f} x ({peer.case.who})", ratio >= bound)
 
