@@ -19,14 +19,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from calibrant.errors import is_whole, require
 from calibrant.metrics.collected import CollectedMeasure, Measured
 from calibrant.metrics.cube_sums import CubeSums
+from calibrant.metrics.relabelling import Relabellings
 from calibrant.predictions import Predictions
 from calibrant.registry import register
 from calibrant.statistics import Collected
+
+Floats = NDArray[np.float64]
 
 _FEWEST_ROWS = 200  # under this, the normal limit is not checked
 _MOST_COLUMNS = 100  # of the residuals: the products of their columns are r^2 numbers a cube
@@ -117,6 +121,13 @@ class SquaredCanonicalError(CollectedMeasure):
     def of_rows(self, rows: Predictions) -> float:
         """Return the estimate without its interval."""
         return _value(self._cubes(rows))
+
+    def relabelled_values(self, sums: Collected, drawn: Relabellings) -> Floats:
+        """Return the value under each label vector (R,); cubes and expected labels are found once."""
+        if self.top is not None:
+            return super().relabelled_values(sums, drawn)
+        there = drawn.predictions.row_weights > 0
+        return self._cubes(drawn.predictions.without_absent_rows()).relabelled_values(drawn.labels[:, there])
 
     def _cubes(self, rows: Predictions) -> CubeSums:
         fits = self.top is None or self.top <= rows.k

@@ -87,6 +87,32 @@ class CubeSums:
         own = self._by_cube(self.w**2 * self._moments[1])
         return (self.squared_gaps * self.mass**2 - own) / self.pairs
 
+    def relabelled_values(self, labels: NDArray[np.int64]) -> Floats:
+        """Return the mean of `unbiased` over the rows for each of R label vectors (R, n); of all classes alone.
+
+        With N the weights of the labels of a cube by class and E those expected, sum w r = N - E, and
+        |r|^2 = 1 - 2 p_y + |p|^2 for a label y: what does not depend on the labels is computed once.
+        """
+        k, reader = self.batch.k, Rows(self.batch)
+        expected, norms = np.zeros((self._cubes[1], k)), np.empty(len(self.rows))
+        for some in slices(len(self.rows), k):
+            p = reader.probabilities(self.rows[some])
+            norms[some] = np.einsum("ij,ij->i", p, p)
+            np.add.at(expected, self.cube[some], self.w[some, None] * p)
+        return np.array([self._relabelled(drawn, expected, norms) for drawn in labels[:, self.rows]])
+
+    def _relabelled(self, drawn: NDArray[np.int64], expected: Floats, norms: Floats) -> float:
+        if not len(self.mass):
+            return float("nan")
+        batch, k = self.batch, self.batch.k
+        p = batch.scores[self.rows, drawn].astype(np.float64)
+        if batch.logits:
+            p = np.exp(p - batch.summary.total[self.rows])
+        counts = np.bincount(self.cube * k + drawn, self.w, expected.size).reshape(expected.shape)
+        squared = np.sum((counts - expected) ** 2, axis=1)
+        own = self._by_cube(self.w**2 * (1 - 2 * p + norms))
+        return float(self.shares @ ((squared - own) / self.pairs))
+
     def residuals(self, some: Any) -> Floats:
         """Return the residuals (m, r) of some of the rows."""
         reader, rows = Rows(self.batch), self.rows[some]

@@ -11,7 +11,14 @@ from measure_bank import make
 
 SPECS = [entry.name for entry in registry.entries("measure") if not measure(entry.name).costly]
 SPECS += ["ece(binning='mass')", "smece(notion='class_wise')", "corp_miscalibration(rule='log_loss')"]
-SPECS += ["ks(notion='within_top')", "mmce(notion='within_top')", "ece_sweep(notion='class_wise')"]
+SPECS += [
+    "ks(notion='within_top')",
+    "mmce(notion='within_top')",
+    "squared_canonical(bins=1)",
+    "squared_canonical(top=2)",
+    "ece_sweep(notion='class_wise')",
+]
+SPECS += ["squared_canonical(bins=1)", "squared_canonical(top=2)"]
 SETS = ["ties", "real_weights", "weights", "zeros", "logits", "binary", "missing_class"]
 
 
