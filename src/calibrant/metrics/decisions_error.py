@@ -1,13 +1,17 @@
 """Decision calibration: does the cost that the probabilities promise for the chosen actions come true?
 
 Costs are a table (A, k): what action a costs when the label is c. Each row takes the action of least expected cost
-under its probabilities, a(p) = argmin_a sum_c cost[a, c] p_c (the first on ties). With shares w / sum w the gap of an
-action is
+under its probabilities, a(p) = argmin_a sum_c cost[a, c] p_c, the first of those that only rounding tells apart. With
+shares w / sum w the gap of an action is
     gap_a = sum over rows that take it of share * (cost[a, y] - sum_c cost[a, c] p_c),
 and the error is sum_a |gap_a|: a decision maker with these costs who follows the probabilities, and is told how often
 each action is taken, pays what was promised for each action just where it is 0. It bounds |sum_a gap_a|, the difference
-between paid and promised cost of all rows. Source: Zhao, Kim, Sahoo, Ma and Ermon (2021), Calibrating predictions to
-decisions, whose error is the largest of this over all costs of bounded norm.
+between paid and promised cost of all rows.
+
+Source: Zhao, Kim, Sahoo, Ma and Ermon (2021), Calibrating predictions to decisions. They ask more: costs and the rule
+that chooses the action range apart there, so that some costs are charged for actions that are best under others. Who is
+calibrated in their sense, for all costs of A actions, has 0 here for every table; 0 here for one table, charged and
+acted upon, is necessary for that and not sufficient.
 """
 
 from __future__ import annotations
@@ -64,9 +68,10 @@ class ActionSums(Statistic):
 class DecisionError(Metric):
     """Decision calibration error: |paid - promised cost| within each action, summed over the actions.
 
-    Every row takes the action of least expected cost; 0 means that whoever acts on the probabilities pays what they
-    promise, action by action, for these costs. By default the cost of a wrong class is 1: the actions are the predicted
-    classes, and each gap is mean confidence less accuracy among the rows predicted to be of the class.
+    Every row takes the action of least expected cost, the first on ties; 0 means that whoever acts on the probabilities
+    pays what they promise, action by action, for these costs. By default the cost of a wrong class is 1: the actions
+    are the predicted classes, and each gap is mean confidence less accuracy among the rows predicted to be of the
+    class.
 
     In units of the costs. ``per_class`` is |gap| of each action; ``details`` hold ``share, promised, paid`` of each
     (mean costs of its rows, NaN where none takes it), and ``total`` = paid - promised over all rows. Biased upwards by
@@ -93,7 +98,7 @@ class DecisionError(Metric):
     @property
     def estimand(self) -> str:
         """The same functional of the population."""
-        return "sum over actions of the expected |paid - promised cost| of the population"
+        return "sum over actions of |population mean of (paid - promised cost) x [the action is taken]|"
 
     @property
     def gathering(self) -> Hashable:
@@ -103,6 +108,11 @@ class DecisionError(Metric):
     @cached_property
     def _costs(self) -> Floats:
         return np.array(self.costs, dtype=np.float64)
+
+    @property
+    def _rounding(self) -> float:
+        """What rounding may add to a sum of k costs, each weighed by a probability."""
+        return float(self._costs.shape[1] * np.finfo(np.float64).eps * np.abs(self._costs).max())
 
     def sums(self, predictions: Predictions) -> ActionSums:
         """Return the sums over the actions of one batch."""
@@ -144,10 +154,15 @@ class DecisionError(Metric):
         for rows in slices(*predictions.scores.shape):
             p = access.probabilities(rows)
             expected = p @ self._costs.T  # (block, A)
-            action = expected.argmin(1)
+            action = _cheapest(expected, self._rounding)
             promised = np.take_along_axis(expected, action[:, None], 1)[:, 0]
             surprise = (access.residuals(rows, p) * self._costs[action]).sum(1)  # paid less promised
             yield action.astype(np.float64), promised, promised + surprise
+
+
+def _cheapest(expected: Floats, rounding: float) -> NDArray[np.int64]:
+    """Return the first action (n,) whose expected cost (n, A) is the least, or more by rounding alone."""
+    return np.asarray((expected <= expected.min(1, keepdims=True) + rounding).argmax(1))
 
 
 def _by_action(action: NDArray[Any], values: Floats, actions: int) -> Floats:

@@ -47,6 +47,19 @@ def test_equals_a_slow_loop(name):
     assert float(DecisionError(costs=costs)(rows)) == pytest.approx(np.abs(gaps).sum(), abs=close)
 
 
+def test_ties_that_rounding_breaks_go_to_the_first_action():
+    """Tenths: the costs of equal classes are sums in other orders, so that their last bits differ."""
+    rng = np.random.default_rng(0)
+    rows = Predictions.from_probabilities(rng.multinomial(10, np.full(4, 0.25), 400) / 10, rng.integers(0, 4, 400))
+    costs = 1 - np.eye(4)
+    assert (np.argmin(rows.probabilities @ costs.T, axis=1) != rows.summary.top).any()  # it does happen here
+    default, table = DecisionError()(rows), DecisionError(costs=costs)(rows)
+    assert table.details["share"] == pytest.approx(default.details["share"], abs=ROUNDING)
+    assert table.per_class == pytest.approx(default.per_class, abs=ROUNDING)
+    # rounding has the size of the costs: scaled ones choose the same
+    assert float(DecisionError(costs=1e6 * costs)(rows)) == pytest.approx(1e6 * float(default), rel=ROUNDING)
+
+
 @pytest.mark.parametrize("name", ["plain", "ties", "weights", "soft", "binary"])
 def test_the_default_is_a_wrong_class_at_cost_one(name):
     rows = make(name)
