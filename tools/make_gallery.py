@@ -78,6 +78,17 @@ PAGES = (
                 "Intervals of the bins instead",
             ),
             Picture(
+                "reliability-soft",
+                "Soft labels",
+                SIMULATED.partition("\n\n\n")[0]
+                + "\nfrom calibrant.plot import reliability, svg\n\n"
+                + "shares = np.random.default_rng(0).dirichlet(np.ones(3), size=2000)\n"
+                + "predictions = Predictions.from_probabilities(shares, 0.8 * shares + 0.2 / 3)\n"
+                + "drawn = svg.draw(reliability.prepare(predictions))",
+                "Labels that are shares are less noisy than labels drawn from the scores, nobody knows by how much. "
+                "There is no band then, in this and in every other picture, and all marks are full.",
+            ),
+            Picture(
                 "reliability-few",
                 "Fifty rows of two classes",
                 SIMULATED
@@ -93,7 +104,7 @@ PAGES = (
         "The probability of each class against how often it occurs, the worst class first. Of many classes a dozen are "
         "drawn; the map has them all, each cell the gap of the rows of a class whose probability lies in a bin. "
         "Coloured cells are beyond chance, all cells together; grey ones are not, and where nothing is drawn there "
-        "are no rows.",
+        "are no rows. Above forty classes neighbours share a row, the most probable first.",
         (
             example(
                 "classwise",
@@ -107,8 +118,8 @@ PAGES = (
                 SIMULATED
                 + "from calibrant.plot import classwise, svg\n\n"
                 + "drawn = svg.draw(classwise.prepare(simulated(20_000, 1000, 1.3), most=8))",
-                "Twenty-five classes of neighbouring rank share a row of the map and are pooled, which shows what "
-                "single classes with twenty rows each cannot.",
+                "Twenty-five classes of similar mean probability share a row of the map and are pooled, which shows "
+                "what single classes with twenty rows each cannot.",
             ),
         ),
     ),
@@ -183,7 +194,7 @@ PAGES = (
                 SIMULATED
                 + "from calibrant.plot import confusion, svg\n\n"
                 + "drawn = svg.draw(confusion.prepare(simulated(20_000, 1000, 1.3), most=8))",
-                "The worst classes, and all others as one.",
+                "The worst classes, and all others as one. Among so many pairs nothing is beyond chance.",
             ),
         ),
     ),
@@ -191,7 +202,8 @@ PAGES = (
         "simplex",
         "Three classes on the triangle",
         "Arrows from the mean prediction to the observed frequencies, in small triangles of the predictions; corners "
-        "are certainty. Coloured arrows are beyond chance.",
+        "are certainty. Coloured arrows are beyond chance, all arrows together: of a calibrated model 95% of the "
+        "pictures have none.",
         (
             Picture(
                 "simplex",
@@ -226,7 +238,8 @@ INDEX = """\
 Every picture is made in two steps: `prepare` computes a record from labelled predictions, and the record is drawn as
 SVG, which needs nothing else, or on axes of matplotlib, which comes with the extra `plot`. Confidence is on the x axis
 and frequency on the y axis. Vermilion and pointing down is over-confident, blue and pointing up under-confident; full
-is beyond chance, hollow within. Pictures follow the light or dark scheme of the reader.
+is beyond chance, hollow within; of soft labels no picture tells the two apart. Pictures follow the light or dark
+scheme of the reader.
 
 ```python
 from calibrant import data, plot

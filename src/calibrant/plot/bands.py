@@ -27,6 +27,20 @@ def check(predictions: Predictions, level: float, replicates: int = 1) -> None:
     require(replicates >= 1, "replicates", "be at least 1", replicates)
 
 
+def known(predictions: Predictions) -> bool:
+    """Return whether redrawn labels are as noisy as the labels at hand.
+
+    Soft labels are less noisy than labels drawn from the scores, nobody knows by how much: no picture of them has a
+    band or tells what is beyond chance.
+    """
+    return not predictions.soft
+
+
+def unknown(*shape: int) -> tuple[Floats, Floats]:
+    """Return the limits of a band that nobody knows: NaN."""
+    return np.full(shape, np.nan), np.full(shape, np.nan)
+
+
 def fine_edges(edges: Floats) -> Floats:
     """Return the edges (B * CELLS + 1,) of the cells of bins with edges (B+1,)."""
     steps = np.arange(CELLS) / CELLS

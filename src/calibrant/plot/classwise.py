@@ -39,7 +39,7 @@ class ClassDiagrams:
     errors : (k,) sum over the bins of |outcomes - scores| over the weight of all rows. Class-wise it is the mean
         absolute gap of the class, the ``per_class`` of the measure ``sce``; of the predicted class it is its part of
         the top-label error, the share of its rows times their mean absolute gap.
-    null : (k,) its mean for a perfectly calibrated model with the same scores.
+    null : (k,) its mean for a perfectly calibrated model with the same scores; NaN for soft labels.
     null_ranked : (k,) the mean of the largest, second largest, ... error of such a model: what ``errors[order]`` is
         compared with, because the worst of many classes is bad by chance too.
     order : (k,) class indices, largest error first.
@@ -81,7 +81,7 @@ def prepare(
 
     Parameters
     ----------
-    predictions : labelled rows.
+    predictions : labelled rows. Of soft labels there are no bands and no errors of a calibrated model.
     notion : ``"class_wise"``, each class's probability in all rows; ``"top_label"``, the confidence in the rows where
         the class is predicted.
     classes : indices of the classes to draw instead of the worst, for a picture after beside one before.
@@ -100,7 +100,9 @@ def prepare(
     errors = _errors(sums, sums.outcome)
     order = np.argsort(-errors, kind="stable")
     shown = tuple(int(c) for c in (order[:most] if classes is None else classes))
-    null, ranked = _null(sums, replicates, seed)
+    known = bands.known(predictions)
+    null, ranked = _null(sums, replicates, seed) if known else bands.unknown(predictions.k)
+    low, high = bands.of_sums(sums, level) if known else bands.unknown(*sums.rows.shape)  # (k, B)
     names = predictions.class_labels
     return ClassDiagrams(
         notion=notion,
@@ -110,8 +112,8 @@ def prepare(
         null_ranked=ranked,
         order=order,
         shown=shown,
-        diagrams=_diagrams(sums, shown, names, notion, level),
-        gaps=gap_map(sums, order, names, level=level),
+        diagrams=_diagrams(sums, shown, names, notion, level, (low, high)),
+        gaps=gap_map(sums, order, names, level=level, banded=known),
     )
 
 
@@ -169,9 +171,14 @@ def _null(sums: BinSums, replicates: int, seed: int) -> tuple[Floats, Floats]:
 
 
 def _diagrams(
-    sums: BinSums, shown: tuple[int, ...], names: tuple[str, ...], notion: ByClass, level: float
+    sums: BinSums,
+    shown: tuple[int, ...],
+    names: tuple[str, ...],
+    notion: ByClass,
+    level: float,
+    limits: tuple[Floats, Floats],
 ) -> tuple[ReliabilityDiagram, ...]:
-    low, high = bands.of_sums(sums, level)  # (k, B)
+    low, high = limits  # (k, B)
     mass = sums.weight.sum(1)
     gap = np.abs(sums.outcome - sums.score).sum(1)
     errors = np.divide(gap, mass, out=np.zeros_like(mass), where=mass > 0)

@@ -32,9 +32,11 @@ class ConfusionDiagram:
     others : number of classes behind the last one.
     given : mean probability of class j in rows with label i.
     says, occurs : probability and frequency of class i, weighted by the probability of class j.
-    beyond : which differences are beyond chance, all pairs together (normal approximation, Bonferroni).
+    beyond : which differences are beyond chance, all together (Bennett's inequality, which holds at any n, and
+        Bonferroni over what might have been picked); none where not ``banded``.
     level : of all pairs together.
     n : rows of positive weight.
+    banded : whether chance is known: not that of soft labels.
     """
 
     names: tuple[str, ...]
@@ -45,6 +47,7 @@ class ConfusionDiagram:
     beyond: NDArray[np.bool_]
     level: float
     n: int
+    banded: bool = True
 
     @property
     def gaps(self) -> Floats:
@@ -77,21 +80,24 @@ def prepare(predictions: Predictions, *, most: int = 12, level: float = 0.95) ->
         given=_ratio(sums.given, sums.occurring[:, None]),
         says=_ratio(sums.says, sums.believed[None, :]),
         occurs=_ratio(sums.given, sums.believed[None, :]),
-        beyond=_beyond(sums, level),
+        beyond=_beyond(sums, level, _log_pairs(predictions.k, len(picked) + (others > 0), others > 0))
+        & bands.known(predictions),
         level=level,
         n=len(predictions) if predictions.weights is None else int((predictions.weights > 0).sum()),
+        banded=bands.known(predictions),
     )
 
 
 @dataclass(eq=False)
 class _Sums:
-    """Weighted sums over rows: of y_i p_j, p_i p_j, the variance of the first, p_j and y_i."""
+    """Weighted sums over rows: of y_i p_j, p_i p_j, the variance of the first, p_j and y_i; and the largest p_j."""
 
     given: Floats
     says: Floats
     variance: Floats
     believed: Floats
     occurring: Floats
+    largest: Floats
 
 
 def _picked(predictions: Predictions, most: int) -> NDArray[np.int64]:
@@ -105,7 +111,7 @@ def _picked(predictions: Predictions, most: int) -> NDArray[np.int64]:
 
 def _sums(predictions: Predictions, picked: NDArray[np.int64], rest: bool) -> _Sums:
     m = len(picked) + rest
-    sums = _Sums(*(np.zeros((m, m)) for _ in range(3)), *(np.zeros(m) for _ in range(2)))
+    sums = _Sums(*(np.zeros((m, m)) for _ in range(3)), *(np.zeros(m) for _ in range(3)))
     step = max(1, _BLOCK // m)
     for start in range(0, len(predictions), step):
         rows = slice(start, min(start + step, len(predictions)))
@@ -116,6 +122,7 @@ def _sums(predictions: Predictions, picked: NDArray[np.int64], rest: bool) -> _S
         sums.variance += (w**2 * p * (1 - p)).T @ p**2
         sums.believed += (w * p).sum(0)
         sums.occurring += (w * y).sum(0)
+        np.maximum(sums.largest, (w * p).max(0), out=sums.largest)
     return sums
 
 
@@ -132,9 +139,30 @@ def _block(predictions: Predictions, picked: NDArray[np.int64], rows: slice, res
     return tuple(np.column_stack([part, np.maximum(1 - part.sum(1), 0)]) for part in (p, y))  # type: ignore[return-value]
 
 
-def _beyond(sums: _Sums, level: float) -> NDArray[np.bool_]:
-    limit = scipy.stats.norm.ppf(1 - (1 - level) / 2 / sums.given.size)
-    return np.asarray(np.abs(sums.given - sums.says) > limit * np.sqrt(sums.variance) + 1e-9)
+def _log_pairs(k: int, m: int, rest: bool) -> Floats:
+    """Return the logarithm (m, m) of the number of pairs that each is picked from.
+
+    The classes told apart are the worst ones: it might have been any two of k, and, where the rest counts as one, any
+    set of so many left out.
+    """
+    single = np.full((m, m), 2 * np.log(k))
+    if not rest:
+        return single
+    sets = scipy.special.gammaln(k + 1) - scipy.special.gammaln(m) - scipy.special.gammaln(k - m + 2)
+    single[-1, :] = single[:, -1] = sets + np.log(2 * k + 1)
+    return np.asarray(single + np.log(2))  # both kinds together
+
+
+def _beyond(sums: _Sums, level: float, log_pairs: Floats) -> NDArray[np.bool_]:
+    """Return which differences (m, m) are rarer than the level allows, by Bennett (1962), among so many pairs.
+
+    A rare class that occurs once is many standard deviations off: the normal approximation would call that evidence.
+    """
+    apart, largest = np.abs(sums.given - sums.says), np.maximum(sums.largest, 1e-100)[None, :]
+    variance = np.maximum(sums.variance, 1e-200)  # what cannot be has none, and is evidence all the same
+    u = largest * apart / variance
+    exponent = variance / largest**2 * ((1 + u) * np.log1p(u) - u)
+    return np.asarray((exponent > log_pairs + np.log(2 / (1 - level))) & (apart > 1e-9 * sums.believed))
 
 
 def _ratio(sums: Floats, weights: Floats) -> Floats:

@@ -29,7 +29,8 @@ class CorpDiagram:
     Attributes
     ----------
     scores, rates : (m,) corners of the curve; between them it is straight.
-    grid, low, high, level : (g,) scores, and the band at each: central quantiles of redrawn curves.
+    grid, low, high, level : (g,) scores, and the band at each: central quantiles of redrawn curves, NaN for soft
+        labels.
     curve : (g,) the curve on the grid.
     edges, shares : (B+1,), (B,) the histogram of the scores.
     miscalibration, discrimination, uncertainty : of all rows; the mean squared error of the confidence is the first
@@ -52,6 +53,11 @@ class CorpDiagram:
     uncertainty: float
     n: int
     least_score: float
+
+    @property
+    def banded(self) -> bool:
+        """Whether there is a band."""
+        return not np.isnan(self.low).any()
 
     @property
     def beyond(self) -> NDArray[np.bool_]:
@@ -78,8 +84,8 @@ def prepare(predictions: Predictions, *, level: float = 0.95, replicates: int = 
     scores, rates = _corners(pairs, fitted)
     terms = CorpMiscalibration().details(column)
     grid = np.linspace(pairs.low[0], pairs.high[-1], _GRID)
-    drawn = np.stack([_on(grid, pairs, _fit(redrawn, pairs)) for redrawn in pairs.redrawn(replicates, seed)])  # (R, g)
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    known = bands.known(predictions)
+    low, high = _band(grid, pairs, level, replicates, seed) if known else bands.unknown(_GRID)
     edges = np.linspace(0, 1, _BARS + 1)
     shares, _ = np.histogram(np.clip(pairs.scores, 0, 1), edges, weights=pairs.shares)
     return CorpDiagram(
@@ -98,6 +104,13 @@ def prepare(predictions: Predictions, *, level: float = 0.95, replicates: int = 
         n=pairs.rows,
         least_score=1 / predictions.k,
     )
+
+
+def _band(grid: Floats, pairs: Groups, level: float, replicates: int, seed: int) -> tuple[Floats, Floats]:
+    """Return the central quantiles (g,) of redrawn curves."""
+    drawn = np.stack([_on(grid, pairs, _fit(rates, pairs)) for rates in pairs.redrawn(replicates, seed)])  # (R, g)
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return low, high
 
 
 def _fit(rates: Floats, pairs: Groups) -> Floats:

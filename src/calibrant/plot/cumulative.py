@@ -29,7 +29,8 @@ class CumulativeDiagram:
     ----------
     shares, scores, differences : (m,) share of the weight up to here, confidence here, and the curve; the first point
         is (0, least confidence, 0).
-    bound, level : with probability ``level`` the whole curve of a calibrated model stays within ``bound`` of zero.
+    bound, level : with probability ``level`` the whole curve of a calibrated model stays within ``bound`` of zero; NaN
+        for soft labels.
     largest, span : largest distance from zero, with its sign, and highest minus lowest value; over all rows.
     at : index of the point with the largest distance.
     n : rows of positive weight.
@@ -44,6 +45,11 @@ class CumulativeDiagram:
     span: float
     at: int
     n: int
+
+    @property
+    def banded(self) -> bool:
+        """Whether there is a band."""
+        return not np.isnan(self.bound)
 
 
 def prepare(
@@ -68,7 +74,7 @@ def prepare(
         shares=np.append(0.0, np.cumsum(column.shares))[shown],
         scores=np.append(column.scores[0], column.scores)[shown],
         differences=curve[shown],
-        bound=_bound(pairs, level, replicates, seed),
+        bound=_bound(pairs, level, replicates, seed) if bands.known(predictions) else np.nan,
         level=level,
         largest=float(curve[np.abs(curve).argmax()]),
         span=float(curve.max() - curve.min()),

@@ -30,7 +30,8 @@ class ReliabilityDiagram:
     mean_scores, outcome_rates : mean confidence (or probability) and accuracy (or frequency) of each bin.
     rows, shares : rows of positive weight, and share of the total weight.
     low, high, level, band : ``"consistency"``: where the outcome rate of the bin lies, with probability ``level``, if
-        the predictions are calibrated (central quantiles); ``"bootstrap"``: the interval of the outcome rate.
+        the predictions are calibrated (central quantiles), NaN for soft labels; ``"bootstrap"``: the interval of the
+        outcome rate.
     n : rows of positive weight.
     mean_score, outcome_rate, error : over all rows: mean score, outcome rate, and mean absolute gap of the bins.
     least_score : the smallest score possible: 1/k for the confidence, 0 for a class.
@@ -57,6 +58,11 @@ class ReliabilityDiagram:
     def bins(self) -> int:
         """Number of bins, empty ones too."""
         return len(self.rows)
+
+    @property
+    def banded(self) -> bool:
+        """Whether there is a band, and with it a notion of what is beyond chance."""
+        return not np.isnan(self.low).any()
 
     @property
     def filled(self) -> Flags:

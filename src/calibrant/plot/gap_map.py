@@ -1,4 +1,8 @@
-"""Gaps of all classes by bin in one map, the worst class first; of many classes neighbours share a row."""
+"""Gaps of all classes by bin in one map, the worst class first; of many classes neighbours share a row.
+
+Classes that share a row are pooled, and pooled by their scores: pooled by their errors, those that happen to occur
+too often would stand together, and the map of a calibrated model would be full of evidence.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +23,18 @@ class GapMap:
 
     Attributes
     ----------
-    first, last : (g,) rank of the first and last class of each row of the map, from 0.
+    order : (k,) classes as the map has them: the worst first, or the largest sum of scores first where they are pooled.
+    first, last : (g,) places in this order of the first and last class of each row of the map.
     names : (g,) the class, or both ends of the run of classes.
     edges : (B+1,) of the bins.
     gaps : 0 where there are no rows; neighbouring classes are pooled, all their rows of a bin being one bin.
     rows : rows of the data in each cell.
-    beyond : which gaps are beyond chance, all cells together (binomial, Bonferroni).
+    beyond : which gaps are beyond chance, all cells together (binomial, Bonferroni); none where not ``banded``.
     level : of all cells together.
+    banded : whether chance is known: not that of soft labels.
     """
 
+    order: NDArray[np.int64]
     first: NDArray[np.int64]
     last: NDArray[np.int64]
     names: tuple[str, ...]
@@ -36,6 +43,7 @@ class GapMap:
     rows: NDArray[np.int64]
     beyond: NDArray[np.bool_]
     level: float
+    banded: bool = True
 
     @property
     def pooled(self) -> int:
@@ -43,8 +51,18 @@ class GapMap:
         return int((self.last - self.first).max()) + 1
 
 
-def gap_map(sums: BinSums, order: NDArray[np.int64], names: tuple[str, ...], *, level: float, most: int = 40) -> GapMap:
-    """Return the map of sums (k, B) with the classes in an order, in at most so many rows."""
+def gap_map(
+    sums: BinSums,
+    order: NDArray[np.int64],
+    names: tuple[str, ...],
+    *,
+    level: float,
+    most: int = 40,
+    banded: bool = True,
+) -> GapMap:
+    """Return the map of sums (k, B), in at most so many rows; ``order`` is that of the errors, the largest first."""
+    if len(order) > most:
+        order = np.argsort(-sums.score.sum(1), kind="stable")
     cuts = np.unique(np.linspace(0, len(order), min(len(order), most) + 1).astype(np.int64))
     first, last = cuts[:-1], cuts[1:] - 1
 
@@ -60,14 +78,16 @@ def gap_map(sums: BinSums, order: NDArray[np.int64], names: tuple[str, ...], *, 
     cell_level = 1 - (1 - level) / max(int(filled.sum()), 1)
     low, high = bands.binomial(bands.effective(weight, pooled(squares)), mean, cell_level)
     return GapMap(
+        order=order,
         first=first,
         last=last,
         names=tuple(_name(names, order, a, b) for a, b in zip(first, last, strict=True)),
         edges=sums.edges,
         gaps=rate - mean,
         rows=pooled(sums.rows).astype(np.int64),
-        beyond=filled & ((rate < low - 1e-12) | (rate > high + 1e-12)),
+        beyond=banded & filled & ((rate < low - 1e-12) | (rate > high + 1e-12)),
         level=level,
+        banded=banded,
     )
 
 

@@ -18,6 +18,7 @@ from calibrant.plot.svg.elements import clean
 Axes = Any  # of matplotlib, which need not be there
 _INCH = 100.0  # pixels of a scene
 _POINT = 72.0 / _INCH  # points to a pixel
+_ASCENT = 13.0  # pixels of a title above its baseline
 _DESCENT = 6.0  # pixels of a title under its baseline
 _TEXT, _SMALL = 13 * _POINT, 11.5 * _POINT
 Mode = Literal["light", "dark"]
@@ -113,8 +114,9 @@ def _grid(inset: Axes, panel: Panel, mode: Mode) -> None:
 
 def _titles(inset: Axes, panel: Panel, mode: Mode) -> None:
     words = {"color": _colour("soft", mode), "fontsize": _TEXT, "parse_math": False}
-    if panel.x.title and not panel.slanted:
-        inset.set_xlabel(clean(panel.x.title), labelpad=5, **words)
+    if panel.x.title:
+        inset.set_xlabel(clean(panel.x.title), **words)
+        inset.xaxis.set_label_coords(0.5, (_ASCENT - panel.title_drop) / panel.height)
     if panel.y.title:
         inset.set_ylabel(clean(panel.y.title), **words)
         inset.yaxis.set_label_coords((_DESCENT - panel.title_space) / panel.width, 0.5)

@@ -6,6 +6,7 @@ Source: Murphy and Winkler (1977), Reliability of subjective probability forecas
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 from calibrant import registry
@@ -33,7 +34,7 @@ def prepare(
 
     Parameters
     ----------
-    predictions : labelled rows.
+    predictions : labelled rows. Of soft labels there is no consistency band.
     bins : number of bins on [0, 1].
     level : of the band.
     band : ``"consistency"``, where the bins of a calibrated model lie, computed from the sums of the bins; or
@@ -68,6 +69,8 @@ def prepare(
 
 
 def _consistency(predictions: Predictions, edges: Floats, level: float) -> tuple[Floats, Floats]:
+    if not bands.known(predictions):
+        return bands.unknown(len(edges) - 1)
     notion: Notion = registry.create("notion", "confidence")
     return bands.of_cells(notion.bin(predictions, bands.fine_edges(edges), right=True, squares=True), level)
 
@@ -88,14 +91,19 @@ def _bootstrap(
 def _without_certainty(
     limits: tuple[Floats, Floats], predictions: Predictions, metric: CalibrationError, level: float
 ) -> tuple[Floats, Floats]:
-    """Return the limits with those of bins that are all right or all wrong by Clopper and Pearson (1934).
+    """Return the limits with those of bins whose rows all agree by Clopper and Pearson (1934).
 
-    Resampling rows that agree shows no spread, however few they are.
+    Resampling rows that agree shows no spread, however few they are. Soft labels spread less than the hard ones of
+    their mean, which the interval allows for.
     """
     notion: Notion = registry.create("notion", "confidence")
     sums = notion.bin(predictions, metric.final(metric.sums(predictions)).edges, right=True, squares=True)
     trials, rates = np.maximum(bands.trials_of(sums)[0], 1), sums.outcome_rates[0]
-    rest = 1 - ((1 - level) / 2) ** (1 / trials)  # what may be left of certainty
-    filled = sums.filled[0]
-    low = np.where(filled & (rates >= 1), 1 - rest, limits[0])
-    return low, np.where(filled & (rates <= 0), rest, limits[1])
+    agree = sums.filled[0] & (limits[1] - limits[0] < 1e-12)
+    low = np.where(agree, _beta((1 - level) / 2, trials * rates, trials * (1 - rates) + 1), limits[0])
+    return low, np.where(agree, 1 - _beta((1 - level) / 2, trials * (1 - rates), trials * rates + 1), limits[1])
+
+
+def _beta(chance: float, one: Floats, other: Floats) -> Floats:
+    """Return the quantile of the beta distribution, 0 where the first parameter is."""
+    return np.asarray(np.where(one > 0, scipy.stats.beta.ppf(chance, np.maximum(one, 1e-9), other), 0.0))

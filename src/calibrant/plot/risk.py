@@ -27,7 +27,8 @@ class RiskDiagram:
     mean_scores : mean confidence.
     rows : rows of positive weight.
     expected, observed : number of errors; of weighted rows their share of errors times the rows.
-    low, high, level : where the number lies, with probability ``level``, if the confidences are right.
+    low, high, level : where the number lies, with probability ``level``, if the confidences are right; NaN for
+        soft labels.
     beyond : which bins lie outside their band.
     n : rows of positive weight.
     """
@@ -42,6 +43,11 @@ class RiskDiagram:
     beyond: NDArray[np.bool_]
     level: float
     n: int
+
+    @property
+    def banded(self) -> bool:
+        """Whether there is a band."""
+        return not np.isnan(self.low).any()
 
 
 def prepare(predictions: Predictions, *, bins: int = 15, level: float = 0.95) -> RiskDiagram:

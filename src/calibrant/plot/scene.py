@@ -130,6 +130,13 @@ class Panel:
         return max(42.0, 28.0 + _LETTER * max((len(text) for _, text in self.y.ticks), default=0))
 
     @property
+    def title_drop(self) -> float:
+        """Distance of the baseline of the title of the x axis from it: below the words at the ticks."""
+        if not self.slanted:
+            return 38.0
+        return max(38.0, 34.0 + _SLOPE * _LETTER * max((len(text) for _, text in self.x.ticks), default=0))
+
+    @property
     def right(self) -> float:
         """Place of the right edge."""
         return self.left + self.width
@@ -188,6 +195,7 @@ class Scene:
 SYMBOL = (20.0, 16.0)
 _LINE = 20.0
 _LEGEND_LEFT = 58.0
+_SLOPE = 0.57  # sine of the angle of slanted words
 _LETTER = 6.9  # pixels of a letter of the usual size, on average
 
 

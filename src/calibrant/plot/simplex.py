@@ -17,7 +17,7 @@ from calibrant.plot import bands
 from calibrant.predictions import Predictions
 
 Floats = NDArray[np.float64]
-_ROWS = 25  # a cell, on average, before the triangle is cut finer
+_ROWS = 100  # a cell, on average, before the triangle is cut finer
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -30,10 +30,12 @@ class SimplexDiagram:
     divisions : parts that each side is cut into.
     predicted, observed : (b, 3) mean prediction and frequencies of the labels.
     rows, shares : (b,) rows of positive weight, and share of the weight.
-    beyond : (b,) whether the difference is beyond chance: Pearson's chi-square of the effective rows of the cell among
-        those of labels drawn from its mean prediction.
-    level : of one cell.
+    beyond : (b,) whether the difference is beyond chance, all cells together: one of the three frequencies is outside
+        the binomial band of the effective rows of the cell at its mean prediction (Bonferroni); none where not
+        ``banded``.
+    level : of all cells together.
     n : rows of positive weight.
+    banded : whether chance is known: not that of soft labels.
     """
 
     names: tuple[str, ...]
@@ -45,30 +47,24 @@ class SimplexDiagram:
     beyond: NDArray[np.bool_]
     level: float
     n: int
+    banded: bool = True
 
 
-def prepare(
-    predictions: Predictions,
-    *,
-    divisions: int | None = None,
-    level: float = 0.95,
-    replicates: int = 1000,
-    seed: int = 0,
-) -> SimplexDiagram:
+def prepare(predictions: Predictions, *, divisions: int | None = None, level: float = 0.95) -> SimplexDiagram:
     """Return the mean predictions and the observed frequencies in the cells of the triangle.
 
     Parameters
     ----------
     predictions : labelled rows of three classes.
-    divisions : parts that each side is cut into, so that there are divisions**2 cells; by default 2 to 8, for 25 rows
+    divisions : parts that each side is cut into, so that there are divisions**2 cells; by default 2 to 8, for 100 rows
         a cell.
-    level, replicates, seed : at which one cell is called beyond chance, and of the labels drawn for it.
+    level : at which no cell of a calibrated model is called beyond chance.
 
     Raises
     ------
     DataError : without labels, for other than three classes, or for ``divisions`` under 1.
     """
-    bands.check(predictions, level, replicates)
+    bands.check(predictions, level)
     require(predictions.k == 3, "predictions", "have three classes to be drawn on a triangle", predictions.k)
     there = predictions.without_absent_rows()
     divisions = int(np.clip(np.sqrt(len(there) / _ROWS), 2, 8)) if divisions is None else divisions
@@ -77,6 +73,7 @@ def prepare(
     _, cell = np.unique(_cells(p, divisions), return_inverse=True)
     w = there.row_weights
     weight, squares = (np.bincount(cell, values).astype(np.float64) for values in (w, w**2))
+    known = bands.known(predictions)
     predicted, observed = (_means(values, cell, w) for values in (p, _outcomes(there)))
     return SimplexDiagram(
         names=predictions.class_labels,
@@ -85,9 +82,10 @@ def prepare(
         observed=observed,
         rows=np.bincount(cell),
         shares=weight / weight.sum(),
-        beyond=_chances(predicted, observed, bands.effective(weight, squares), replicates, seed) <= 1 - level,
+        beyond=_beyond(predicted, observed, bands.effective(weight, squares), level) & known,
         level=level,
         n=len(there),
+        banded=known,
     )
 
 
@@ -111,19 +109,12 @@ def _means(values: Floats, cell: NDArray[np.int64], weights: Floats) -> Floats:
     return np.asarray(sums / np.bincount(cell, weights)[:, None])
 
 
-def _chances(predicted: Floats, observed: Floats, rows: NDArray[np.int64], replicates: int, seed: int) -> Floats:
-    """Return how rare (b,) the distance of a cell is among those of labels drawn from its mean prediction."""
-    rng = np.random.default_rng(seed)
-    exact = predicted / predicted.sum(1, keepdims=True)  # sums to 1 to the last bit, as the generator wants it
-    distance = _distance(observed, exact)
-    at_least = np.ones(len(rows))
-    for _ in range(replicates):
-        at_least += _distance(rng.multinomial(rows, exact) / rows[:, None], exact) >= distance - 1e-12
-    return at_least / (replicates + 1)
+def _beyond(predicted: Floats, observed: Floats, rows: NDArray[np.int64], level: float) -> NDArray[np.bool_]:
+    """Return which cells (b,) have a frequency outside its band.
 
-
-def _distance(observed: Floats, predicted: Floats) -> Floats:
-    """Return sum (q - p)^2 / p of each row (b,); what cannot be and is not counts nothing."""
-    square = (observed - predicted) ** 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.where(square > 0, square / predicted, 0.0).sum(1))
+    The predictions of a cell differ, and the number of a class is then less spread than the binomial of their mean
+    (Hoeffding, 1956, On the distribution of the number of successes in independent trials).
+    """
+    share = 1 - (1 - level) / predicted.size
+    low, high = bands.binomial(rows[:, None], predicted, share)
+    return np.asarray(((observed < low - 1e-12) | (observed > high + 1e-12)).any(1))

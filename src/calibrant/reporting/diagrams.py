@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from calibrant.plot import ReliabilityDiagram, svg
-from calibrant.plot.words import figure, percent
+from calibrant.plot.words import NOTHING, figure, percent
 from calibrant.reporting.record import Pictures
 
 
@@ -38,6 +38,6 @@ def _bin(diagram: ReliabilityDiagram, b: int) -> dict[str, str]:
         "rows": f"{int(diagram.rows[b]):,}",
         "says": percent(diagram.mean_scores[b]),
         "right": percent(diagram.outcome_rates[b]),
-        "band": f"{figure(100 * diagram.low[b], 1)} – {percent(diagram.high[b])}",
-        "beyond": "beyond" if diagram.beyond[b] else "within",
+        "band": f"{figure(100 * diagram.low[b], 1)} – {percent(diagram.high[b])}" if diagram.banded else NOTHING,
+        "beyond": ("beyond" if diagram.beyond[b] else "within") if diagram.banded else NOTHING,
     }

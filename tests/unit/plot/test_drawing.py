@@ -12,7 +12,7 @@ from calibrant import Predictions, plot
 from calibrant.errors import DataError, MissingExtra
 from calibrant.plot import classwise, confusion, corp, cumulative, reliability, risk, simplex, svg, theme
 from calibrant.plot.compose import scene
-from calibrant.plot.scene import Boxes, Points, Segments
+from calibrant.plot.scene import Area, Boxes, Points, Segments
 from simulation import simulate
 
 HOSTILE = ["$\\frac{1}{0}$ & <b>", "nul\x00 bell\x07", "a" * 500]
@@ -30,7 +30,7 @@ def records(batch):
     yield confusion.prepare(batch)
     yield risk.prepare(batch)
     if batch.k == 3:
-        yield simplex.prepare(batch, replicates=20)
+        yield simplex.prepare(batch)
 
 
 def hostile(k):
@@ -39,12 +39,14 @@ def hostile(k):
     return Predictions.from_probabilities(batch.scores, batch.labels, classes=names)
 
 
+SHARES = np.random.default_rng(0).dirichlet(np.ones(3), 2000)
 BATCHES = {
     "two": simulate(50, k=2),
     "three": simulate(50, temperature=2.0, k=3),
     "ten": simulate(300, temperature=2.0, k=10),
     "thousand": simulate(300, k=1000),
     "one row": Predictions.from_probabilities([[0.2, 0.3, 0.5]], [2]),
+    "soft": Predictions.from_probabilities(SHARES, 0.97 * SHARES + 0.01),
     "certain": Predictions.from_probabilities(np.vstack([np.eye(3)] * 4), [0, 1, 2] * 4),
     "hostile": hostile(3),
 }
@@ -90,6 +92,63 @@ def test_a_legend_explains_what_is_drawn():
             assert entry.words in alone
             assert entry.words not in part
         assert len(svg.draw_legend(record)) == len(drawn.legend)
+
+
+def marks_of(record, kind):
+    return [m for panel in scene(record).panels for m in panel.marks if isinstance(m, kind)]
+
+
+def test_soft_labels_have_no_band_and_full_marks():
+    for record in records(BATCHES["soft"]):
+        if getattr(record, "band", "") == "bootstrap":
+            continue  # rows are resampled, whatever their labels are
+        drawn = scene(record)
+        words = [entry.words for entry in drawn.legend]
+        assert any("soft labels are less noisy than drawn ones" in told for told in words), type(record)
+        assert not any("within chance" in told or "95%" in told for told in words)
+        assert all(np.all(points.beyond) for points in marks_of(record, Points))
+        styles = {
+            s for m in marks_of(record, Boxes | Area | Segments) for s in np.atleast_1d(getattr(m, "styles", "band"))
+        }
+        assert not any(style in ("band", "chance") or "weak" in style for style in styles), (type(record), styles)
+        assert ("Soft labels" in drawn.description) or ("soft" in drawn.description) or "chance is" in drawn.description
+
+
+def test_soft_labels_claim_no_evidence():
+    found = [r for r in records(BATCHES["soft"]) if getattr(r, "band", "") != "bootstrap"]
+    for record in found:
+        each = record.diagrams if hasattr(record, "diagrams") else [record]
+        for one in each:
+            assert not one.banded
+            assert not np.any(getattr(one, "beyond", False))
+    classes = classwise.prepare(BATCHES["soft"], most=1)
+    assert not classes.gaps.beyond.any()
+    assert np.isnan(classes.null).all()
+    assert "cal-null" not in svg.draw_errors(classes)
+
+
+def test_the_axes_of_a_grid_are_named_once():
+    for notion, below, beside in (
+        ("class_wise", "probability of the class, %", "how often the class occurs, %"),
+        ("top_label", "confidence where the class is predicted, %", "how often it is right, %"),
+    ):
+        panels = scene(classwise.prepare(BATCHES["ten"], notion=notion, replicates=2)).panels
+        assert [p.x.title for p in panels if p.x.title] == [below]
+        assert [p.y.title for p in panels if p.y.title] == [beside]
+        around = panels[-1]
+        assert (around.left, around.top) == (panels[0].left, panels[0].top)
+        assert (around.right, around.bottom) == (max(p.right for p in panels), max(p.bottom for p in panels))
+    (panel,) = scene(confusion.prepare(BATCHES["ten"])).panels
+    assert (panel.x.title, panel.y.title) == ("column: the class believed in", "row: the class that occurs")
+
+
+def test_a_title_is_below_slanted_names():
+    drawn = scene(confusion.prepare(BATCHES["hostile"]))
+    (panel,) = drawn.panels
+    assert panel.slanted
+    assert panel.title_drop > 80  # twenty letters of 7 pixels at 35 degrees
+    assert panel.bottom + panel.title_drop < drawn.height
+    assert panel.left > panel.title_space
 
 
 def test_arrows_run_from_predicted_to_observed():

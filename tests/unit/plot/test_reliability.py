@@ -97,6 +97,15 @@ def test_soft_labels_are_expectations():
     np.testing.assert_allclose(drawn.outcome_rates[[1, 3]], [0.5, 0.5])
 
 
+def test_the_interval_of_rows_that_agree_is_not_a_point():
+    soft = np.tile([0.7, 0.2, 0.1], (6, 1))
+    drawn = reliability.prepare(Predictions.from_probabilities(SCORES, soft), bins=5, band="bootstrap", replicates=20)
+    low, high = scipy.stats.beta.ppf([0.025, 0.975], [2 * 0.7, 2 * 0.7 + 1], [2 * 0.3 + 1, 2 * 0.3])
+    np.testing.assert_allclose([drawn.low[1], drawn.high[1]], [low, high])  # Clopper and Pearson, two rows
+    right = reliability.prepare(Predictions.from_probabilities(SCORES, [0, 0, 1, 1, 1, 1]), bins=5, band="bootstrap")
+    np.testing.assert_allclose([right.low[3], right.high[3]], [0.025 ** (1 / 4), 1])  # all four right
+
+
 @pytest.mark.parametrize(
     ("choice", "words"),
     [

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from calibrant.errors import DataError, sentence
 from calibrant.plot.scene import Axis, Boxes, Entry, Mark, Panel, Path, Points, Scene, Words
-from calibrant.plot.words import count, exact_percent, percent
+from calibrant.plot.words import NOTHING, count, exact_percent, percent
 
 Floats = NDArray[np.float64]
 LEFT, TOP, SIDE = 58.0, 10.0, 372.0
@@ -19,6 +19,8 @@ STRIP_TOP, STRIP_HEIGHT = 416.0, 72.0
 WITH_STRIP = 532.0  # height of a picture with the histogram
 WIDE_ENOUGH = 0.24  # of the picture, for words in the strip of scores that cannot be: k up to 4
 CONFIDENCE, ACCURACY = "confidence: what the classifier says, %", "accuracy: how often it is right, %"
+NO_BAND = "no band: soft labels are less noisy than drawn ones"
+NO_CHANCE = "chance not told apart: soft labels are less noisy than drawn ones"
 _TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
@@ -111,18 +113,26 @@ def _fullest(edges: Floats, shares: Floats, rows: NDArray[np.int64]) -> Words:
 # ---- the legend ----------------------------------------------------------------------------------------------------
 
 
-def point_entries() -> list[Entry]:
-    """Return the symbols of the bins."""
-    return [
-        Entry(Points([10], [8], ["over"], [True]), "over-confident: right less often than it says"),
-        Entry(Points([10], [8], ["under"], [True]), "under-confident: right more often than it says"),
-        Entry(Points([10], [8], ["over"], [False]), "hollow: within chance"),
+def point_entries(over: str, under: str, *, banded: bool, flipped: bool = False) -> list[Entry]:
+    """Return the symbols of the bins, hollow ones only where chance is known."""
+    entries = [
+        Entry(Points([10], [8], ["over"], [True], flipped=flipped), over),
+        Entry(Points([10], [8], ["under"], [True], flipped=flipped), under),
+        Entry(Points([10], [8], ["over"], [False], flipped=flipped), "hollow: within chance"),
     ]
+    return entries if banded else entries[:2]
 
 
-def band_entry(words: str, level: float) -> Entry:
-    """Return the symbol of a band; ``{}`` in the words is its level."""
-    return Entry(Boxes([2], [18], [3], [13], "band"), words.format(exact_percent(level)))
+def band_entry(words: str, level: float, *, banded: bool, style: str = "band", without: str = NO_BAND) -> Entry:
+    """Return the symbol of a band, ``{}`` in the words being its level, or why there is none."""
+    if not banded:
+        return Entry(Words(10, 8, NOTHING, "", "middle", dy=4.5), without)
+    return Entry(Boxes([2], [18], [3], [13], style), words.format(exact_percent(level)))
+
+
+def full(beyond: NDArray[np.bool_], banded: bool) -> NDArray[np.bool_]:
+    """Return which marks are drawn full: those beyond chance, and all where chance is not known."""
+    return beyond | (not banded)
 
 
 def diagonal_entry() -> Entry:

@@ -9,15 +9,18 @@ from calibrant.plot.compose import base, reliability
 from calibrant.plot.gap_map import GapMap
 from calibrant.plot.scene import Axis, Boxes, Entry, Mark, Panel, Scene, Words
 from calibrant.plot.theme import LEVELS
-from calibrant.plot.words import count, exact_percent, figure, percent, shortened
+from calibrant.plot.words import count, figure, percent, shortened
 
 _COLUMNS, _STEP_X, _STEP_Y = 4, 198.0, 200.0
+_LEFT, _TOP = 62.0, 26.0  # of the first small diagram
 _NAMES = 150.0  # left of the map, for the names of the classes
 _MAP_WIDTH = 480.0
 _HEAT_STEPS = (0.02, 0.05, 0.10, 0.20)  # from faint to full
 _SIGN_HEIGHT = 14.0  # of a row that has room for a sign in each cell
 _TITLES = {"class_wise": "Reliability of the classes", "top_label": "Reliability of the predicted classes"}
 _BELOW = {"class_wise": "probability of the class, %", "top_label": "confidence where the class is predicted, %"}
+_BESIDE = {"class_wise": "how often the class occurs, %", "top_label": "how often it is right, %"}
+_FIRST = {"class_wise": "most probable", "top_label": "most often predicted"}
 _OVER = {"class_wise": "occurs less often than it says", "top_label": "right less often than it says"}
 _UNDER = {"class_wise": "occurs more often than it says", "top_label": "right more often than it says"}
 
@@ -25,12 +28,8 @@ _UNDER = {"class_wise": "occurs more often than it says", "top_label": "right mo
 @base.scene.register
 def compose(classes: ClassDiagrams) -> Scene:
     """Return the small diagrams of the classes that have one and, where there are more, the map of all."""
-    panels = [
-        reliability.small(diagram, 34 + _STEP_X * (i % _COLUMNS), 26 + _STEP_Y * (i // _COLUMNS), named=True)
-        for i, diagram in enumerate(classes.diagrams)
-    ]
-    width = 34 + _STEP_X * min(max(len(panels), 1), _COLUMNS)
-    height = 26 + _STEP_Y * -(-len(panels) // _COLUMNS)
+    panels = _small(classes)
+    width, height = (max(panel.right for panel in panels) + 14, panels[-1].bottom + 50) if panels else (0.0, 0.0)
     legend = reliability.legend(classes.diagrams[0]) if panels else []
     if classes.others:
         below = gaps(classes)
@@ -44,6 +43,27 @@ def compose(classes: ClassDiagrams) -> Scene:
         description=f"{count(len(classes.names), 'class', 'classes')}, the worst first. {_told(classes)}",
         legend=tuple(legend),
     )
+
+
+def _small(classes: ClassDiagrams) -> list[Panel]:
+    """Return the small diagrams and, last, the panel around them that names their axes."""
+    panels = [
+        reliability.small(diagram, _LEFT + _STEP_X * (i % _COLUMNS), _TOP + _STEP_Y * (i // _COLUMNS), named=True)
+        for i, diagram in enumerate(classes.diagrams)
+    ]
+    if not panels:
+        return []
+    around = Panel(
+        left=_LEFT,
+        top=_TOP,
+        width=max(panel.right for panel in panels) - _LEFT,
+        height=panels[-1].bottom - _TOP,
+        x=Axis(0, 1, title=_BELOW[classes.notion]),
+        y=Axis(0, 1, title=_BESIDE[classes.notion]),
+        marks=(),
+        frame=False,
+    )
+    return [*panels, around]
 
 
 def gaps(classes: ClassDiagrams) -> Scene:
@@ -73,7 +93,7 @@ def gaps(classes: ClassDiagrams) -> Scene:
 
 def _heading(classes: ClassDiagrams) -> str:
     k, pooled = len(classes.names), classes.gaps.pooled
-    told = "worst first" if pooled == 1 else f"worst first, up to {count(pooled, 'class', 'classes')} in a row"
+    told = "worst first" if pooled == 1 else f"{_FIRST[classes.notion]} first, up to {pooled:,} in a row"
     return f"{count(k, 'class', 'classes')}, {told}"
 
 
@@ -87,7 +107,7 @@ def _row_names(found: GapMap) -> tuple[tuple[float, str], ...]:
 def _cells(found: GapMap, height: float, notion: str) -> list[Mark]:
     rows = len(found.names)
     row, b = np.nonzero(found.rows)
-    gap, beyond = found.gaps[row, b], found.beyond[row, b]
+    gap, beyond = found.gaps[row, b], base.full(found.beyond, found.banded)[row, b]
     styles = [heat_style(g) if there else "chance" for g, there in zip(gap, beyond, strict=True)]
     hints = [_hint(found, int(r), int(c), notion) for r, c in zip(row, b, strict=True)] if len(row) <= 400 else []
     y = rows - 1.0 - row
@@ -105,7 +125,7 @@ def _cells(found: GapMap, height: float, notion: str) -> list[Mark]:
 def _hint(found: GapMap, row: int, b: int, notion: str) -> str:
     gap = found.gaps[row, b]
     side = _OVER[notion] if gap < 0 else _UNDER[notion]
-    chance = "" if found.beyond[row, b] else ", within chance"
+    chance = ", within chance" if found.banded and not found.beyond[row, b] else ""
     bounds = f"{percent(found.edges[b])} to {percent(found.edges[b + 1])}"
     return (
         f"{found.names[row]}, {bounds}: {count(int(found.rows[row, b]), 'row')}, {side} by {percent(abs(gap))}{chance}"
@@ -127,12 +147,12 @@ def sign_style(gap: float) -> str:
     return "reverse" if abs(gap) > _HEAT_STEPS[2] else "ink"
 
 
-def heat_entries(over: str, under: str, chance: str) -> list[Entry]:
+def heat_entries(over: str, under: str, chance: Entry) -> list[Entry]:
     """Return the legend of a heat map."""
     return [
         Entry(_scale("over"), f"\N{MINUS SIGN} {over}: by up to 2, 5, 10, 20 points, and more"),
         Entry(_scale("under"), f"+ {under}"),
-        Entry(Boxes([2], [18], [3], [13], "chance"), chance),
+        chance,
     ]
 
 
@@ -142,17 +162,20 @@ def _scale(side: str) -> Boxes:
 
 
 def _legend(classes: ClassDiagrams) -> list[Entry]:
-    chance = f"within chance, all cells together at {exact_percent(classes.gaps.level)}; nothing: no rows"
+    found, words = classes.gaps, "within chance, all cells together at {}; nothing: no rows"
+    chance = base.band_entry(words, found.level, banded=found.banded, style="chance", without=base.NO_CHANCE)
     return heat_entries(_OVER[classes.notion], _UNDER[classes.notion], chance)
 
 
 def _told(classes: ClassDiagrams) -> str:
     found = classes.gaps
-    over, under = (int((found.beyond & side).sum()) for side in (found.gaps < 0, found.gaps > 0))
+    shown = base.full(found.beyond, found.banded) & (found.rows > 0)
+    over, under = (int((shown & side).sum()) for side in (found.gaps < 0, found.gaps > 0))
+    chance = "beyond chance" if found.banded else "whatever chance is"
     worst = classes.names[int(classes.order[0])]
     return (
         f"{figure(int((found.rows > 0).sum()), 0)} cells hold rows, {over} are over-confident and {under} "
-        f"under-confident beyond chance. The worst class is {shortened(worst, 40)}."
+        f"under-confident {chance}. The worst class is {shortened(worst, 40)}."
     )
 
 

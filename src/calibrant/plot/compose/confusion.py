@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from calibrant.plot.compose import base
 from calibrant.plot.compose.classes import heat_entries, heat_style, sign_style
 from calibrant.plot.confusion import ConfusionDiagram
 from calibrant.plot.scene import Axis, Boxes, Panel, Scene, Words
-from calibrant.plot.words import count, exact_percent, figure, percent, shortened
+from calibrant.plot.words import count, figure, percent, shortened
 
-_NAMES, _LOWER, _CELL = 150.0, 110.0, 44.0
+_CELL = 44.0
 _SHORT = 5  # letters of a name that fits under its cell
 _SMALLEST = 200.0  # side of the map
 
@@ -23,27 +25,34 @@ def compose(diagram: ConfusionDiagram) -> Scene:
     places = [(i + 0.5, shortened(name, 20)) for i, name in enumerate(diagram.names)]
     slanted = max(len(name) for _, name in places) > _SHORT
     panel = Panel(
-        left=_NAMES,
+        left=0,
         top=28,
         width=side,
         height=side,
-        x=Axis(0, m, tuple(places), "class believed in", grid=False),
-        y=Axis(0, m, tuple((m - place, name) for place, name in places), grid=False),
+        x=Axis(0, m, tuple(places), "column: the class believed in", grid=False),
+        y=Axis(0, m, tuple((m - place, name) for place, name in places), "row: the class that occurs", grid=False),
         marks=tuple(_cells(diagram, side / m)),
-        name="class that occurs, by class believed in",
+        name="how much more often it occurs than it says, points",
         slanted=slanted,
     )
+    left = panel.title_space + 18
     return Scene(
-        width=_NAMES + side + 60,
-        height=panel.bottom + (_LOWER if slanted else 50),
-        panels=(panel,),
+        width=left + side + 60,
+        height=panel.bottom + panel.title_drop + 12,
+        panels=(replace(panel, left=left),),
         title="Confusion of confidence",
         description=_told(diagram),
         legend=tuple(
             heat_entries(
-                "occurs less often than it says where the other is believed in",
-                "occurs more often",
-                f"within chance, all pairs together at {exact_percent(diagram.level)}",
+                "occurs less often than it says",
+                "occurs more often than it says",
+                base.band_entry(
+                    "within chance, all together at {}",
+                    diagram.level,
+                    banded=diagram.banded,
+                    style="chance",
+                    without=base.NO_CHANCE,
+                ),
             )
         ),
     )
@@ -53,7 +62,7 @@ def _cells(diagram: ConfusionDiagram, side: float) -> list[Boxes | Words]:
     m, inset = len(diagram.names), 0.5 / side
     cells = [(i, j) for i in range(m) for j in range(m)]
     row, column = np.array(cells).T
-    gap, beyond = diagram.gaps.ravel(), diagram.beyond.ravel()
+    gap, beyond = diagram.gaps.ravel(), base.full(diagram.beyond, diagram.banded).ravel()
     styles = [heat_style(g) if there else "chance" for g, there in zip(gap, beyond, strict=True)]
     hints = [_hint(diagram, i, j) for i, j in cells]
     y = m - 1.0 - row
@@ -83,9 +92,11 @@ def _hint(diagram: ConfusionDiagram, i: int, j: int) -> str:
 
 
 def _told(diagram: ConfusionDiagram) -> str:
-    worst = np.unravel_index(int(np.abs(np.where(diagram.beyond, diagram.gaps, 0)).argmax()), diagram.gaps.shape)
-    head = f"{count(diagram.n, 'row')}, {count(int(diagram.beyond.sum()), 'pair')} beyond chance."
-    if not diagram.beyond.any():
+    shown = base.full(diagram.beyond, diagram.banded)
+    worst = np.unravel_index(int(np.abs(np.where(shown, diagram.gaps, 0)).argmax()), diagram.gaps.shape)
+    chance = f"{count(int(shown.sum()), 'pair')} beyond chance" if diagram.banded else "soft labels"
+    head = f"{count(diagram.n, 'row')}, {chance}."
+    if not shown.any():
         return head
     i, j = int(worst[0]), int(worst[1])
     occurs, believed = (shortened(diagram.names[c], 40) for c in (i, j))

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from calibrant.plot.compose import base
 from calibrant.plot.corp import CorpDiagram
-from calibrant.plot.scene import Area, Mark, Path, Scene, Words
+from calibrant.plot.scene import Area, Entry, Mark, Path, Scene, Words
 from calibrant.plot.words import common_places, count, figure, percent
 
 
@@ -16,7 +16,7 @@ def compose(diagram: CorpDiagram) -> Scene:
     """Return the scene of one diagram."""
     marks = [
         *base.out_of_reach(diagram.least_score),
-        Area(diagram.grid, diagram.low, diagram.high, "band"),
+        *([Area(diagram.grid, diagram.low, diagram.high, "band")] if diagram.banded else []),
         base.diagonal(),
         *base.regions(),
         Path(diagram.scores, diagram.rates, "curve"),
@@ -30,19 +30,32 @@ def compose(diagram: CorpDiagram) -> Scene:
         title="CORP reliability diagram of the confidence",
         description=(
             f"{count(diagram.n, 'row')}. The recalibrated confidence runs from {percent(diagram.rates[0])} at "
-            f"{percent(diagram.scores[0])} to {percent(diagram.rates[-1])} at {percent(diagram.scores[-1])} and lies "
-            f"outside the band of a calibrated model on {percent(float(diagram.beyond.mean()), 0)} of the range. "
-            f"Miscalibration {figure(diagram.miscalibration)}, discrimination {figure(diagram.discrimination)}, "
-            f"uncertainty {figure(diagram.uncertainty)}."
+            f"{percent(diagram.scores[0])} to {percent(diagram.rates[-1])} at {percent(diagram.scores[-1])}"
+            f"{_outside(diagram)}. Miscalibration {figure(diagram.miscalibration)}, discrimination "
+            f"{figure(diagram.discrimination)}, uncertainty {figure(diagram.uncertainty)}."
         ),
-        legend=(
-            base.line_entry("curve", "recalibrated confidence (isotonic regression)"),
-            base.line_entry("curve-over", "over-confident beyond chance"),
-            base.line_entry("curve-under", "under-confident beyond chance"),
-            base.band_entry("where {} of such curves would lie if calibrated", diagram.level),
-            base.diagonal_entry(),
-        ),
+        legend=tuple(_legend(diagram)),
     )
+
+
+def _legend(diagram: CorpDiagram) -> list[Entry]:
+    sides = [
+        base.line_entry("curve-over", "over-confident beyond chance"),
+        base.line_entry("curve-under", "under-confident beyond chance"),
+    ]
+    return [
+        base.line_entry("curve", "recalibrated confidence (isotonic regression)"),
+        *(sides if diagram.banded else []),
+        base.band_entry("where {} of such curves would lie if calibrated", diagram.level, banded=diagram.banded),
+        base.diagonal_entry(),
+    ]
+
+
+def _outside(diagram: CorpDiagram) -> str:
+    if not diagram.banded:
+        return "; the labels are soft and there is no band"
+    share = percent(float(diagram.beyond.mean()), 0)
+    return f" and lies outside the band of a calibrated model on {share} of the range"
 
 
 def _terms(diagram: CorpDiagram) -> list[Mark]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from calibrant.plot.compose import base
 from calibrant.plot.cumulative import CumulativeDiagram
-from calibrant.plot.scene import Anchor, Axis, Boxes, Panel, Path, Scene, Segments, Words
+from calibrant.plot.scene import Anchor, Axis, Boxes, Mark, Panel, Path, Scene, Segments, Words
 from calibrant.plot.words import count, figure, percent
 
 _HEIGHT = 300.0
@@ -18,9 +18,11 @@ def compose(diagram: CumulativeDiagram) -> Scene:
     """Return the scene of one curve."""
     share, peak = diagram.shares[diagram.at], diagram.differences[diagram.at]
     low, high = _limits(diagram)
-    band = max(diagram.bound, 0.75 * (high - low) / _HEIGHT)  # a band of one value is still seen
+    least = 0.75 * (high - low) / _HEIGHT  # a band of one value is still seen
+    banded, half = diagram.banded, max(diagram.bound, least)
+    band: list[Mark] = [Boxes([0], [1], [-half], [half], "band")] if banded else []
     marks = (
-        Boxes([0], [1], [-band], [band], "band"),
+        *band,
         Path([0, 1], [0, 0], "diagonal"),
         Path(diagram.shares, diagram.differences, "curve"),
         Segments([share], [0], [share], [peak], "extreme"),
@@ -42,13 +44,20 @@ def compose(diagram: CumulativeDiagram) -> Scene:
         title="Cumulative differences of the confidence",
         description=(
             f"{count(diagram.n, 'row')}. Largest distance from zero {percent(abs(diagram.largest))}, range "
-            f"{percent(diagram.span)}; a calibrated model would stay within {percent(diagram.bound)}."
+            f"{percent(diagram.span)}; {_told(diagram)}."
         ),
         legend=(
-            base.line_entry("curve", "falls where over-confident, climbs where under-confident: the slope is the gap"),
-            base.band_entry("holds the whole curve of a calibrated model with {}", diagram.level),
+            base.line_entry("curve", "falling: over-confident, climbing: under-confident"),
+            base.line_entry("extreme", "largest distance from zero"),
+            base.band_entry("holds the whole curve of a calibrated model with {}", diagram.level, banded=banded),
         ),
     )
+
+
+def _told(diagram: CumulativeDiagram) -> str:
+    if not diagram.banded:
+        return "the labels are soft and there is no band"
+    return f"a calibrated model would stay within {percent(diagram.bound)}"
 
 
 def _largest(diagram: CumulativeDiagram) -> Words:
@@ -77,8 +86,9 @@ def _score(score: float) -> str:
 
 def _limits(diagram: CumulativeDiagram) -> tuple[float, float]:
     """Return the range of the y axis: the curve and the band with some room."""
-    low = min(float(diagram.differences.min()), -diagram.bound)
-    high = max(float(diagram.differences.max()), diagram.bound)
+    bound = diagram.bound if diagram.banded else 0.0
+    low = min(float(diagram.differences.min()), -bound)
+    high = max(float(diagram.differences.max()), bound)
     room = _ROOM * (high - low) or 0.01
     return low - room, high + room
 

@@ -18,6 +18,8 @@ _BANDS = {
     "consistency": "where {} of the bins would lie if calibrated",
     "bootstrap": "{} interval of what happens in the bin",
 }
+_OVER = "over-confident: {} less often than it says"
+_UNDER = "under-confident: {} more often than it says"
 _SMALL = 150.0
 
 
@@ -76,15 +78,18 @@ def small_scene(diagram: ReliabilityDiagram) -> Scene:
 
 def legend(diagram: ReliabilityDiagram) -> list[Entry]:
     """Return the symbols with their words."""
+    happens = "occurs" if diagram.notion == "class_wise" else "right"
     return [
-        *base.point_entries(),
-        base.band_entry(_BANDS[diagram.band], diagram.level),
+        *base.point_entries(_OVER.format(happens), _UNDER.format(happens), banded=diagram.banded),
+        base.band_entry(_BANDS[diagram.band], diagram.level, banded=diagram.banded),
         base.diagonal_entry(),
     ]
 
 
 def _band(diagram: ReliabilityDiagram, height: float) -> list[Mark]:
     """Return the band of each filled bin, over the width of the bin; a band of one value is still seen."""
+    if not diagram.banded:
+        return []
     filled = filled_bins(diagram)
     middle = 0.5 * (diagram.low + diagram.high)[filled]
     half = np.maximum(0.5 * (diagram.high - diagram.low)[filled], 0.75 / height)
@@ -93,7 +98,7 @@ def _band(diagram: ReliabilityDiagram, height: float) -> list[Mark]:
 
 def _marks(diagram: ReliabilityDiagram, size: float) -> list[Mark]:
     """Return a bar from the diagonal to the outcome rate of each bin, and a mark at its end."""
-    sides, beyond = diagram.sides, diagram.beyond
+    sides, beyond = diagram.sides, base.full(diagram.beyond, diagram.banded)
     off = [b for b in filled_bins(diagram) if sides[b] != "even"]
     score, rate = diagram.mean_scores, diagram.outcome_rates
     styles = [f"gap-{sides[b]}" + ("" if beyond[b] else " weak") for b in off]
@@ -119,19 +124,22 @@ def filled_bins(diagram: ReliabilityDiagram) -> list[int]:
 def bin_hint(diagram: ReliabilityDiagram, b: int) -> str:
     """Return what one bin holds, in words."""
     happens = "occurs" if diagram.notion == "class_wise" else "is right"
-    low, high = percent(diagram.low[b]), percent(diagram.high[b])
     bounds = f"{percent(diagram.edges[b])} to {percent(diagram.edges[b + 1])}"
     rows = count(int(diagram.rows[b]), "row")
     told = f"says {percent(diagram.mean_scores[b])}, {happens} {percent(diagram.outcome_rates[b])}"
+    if not diagram.banded:
+        return f"{bounds}: {rows}, {told}"
     chance = "if calibrated" if diagram.band == "consistency" else "interval"
-    return f"{bounds}: {rows}, {told}; {chance} {low} to {high}"
+    return f"{bounds}: {rows}, {told}; {chance} {percent(diagram.low[b])} to {percent(diagram.high[b])}"
 
 
 def _description(diagram: ReliabilityDiagram) -> str:
     """Return the picture in words."""
-    over, under = int((diagram.over & diagram.beyond).sum()), int((diagram.under & diagram.beyond).sum())
+    shown = base.full(diagram.beyond, diagram.banded)
+    over, under = int((diagram.over & shown).sum()), int((diagram.under & shown).sum())
+    chance = "Beyond chance" if diagram.banded else "Soft labels, whatever chance is"
     return (
         f"{count(diagram.n, 'row')} in {count(int(diagram.filled.sum()), 'filled bin')}. "
         f"Mean score {percent(diagram.mean_score)}, mean outcome {percent(diagram.outcome_rate)}, "
-        f"mean gap {percent(diagram.error)}. Beyond chance: {over} over-confident, {under} under-confident."
+        f"mean gap {percent(diagram.error)}. {chance}: {over} over-confident, {under} under-confident."
     )

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from calibrant.plot.compose import base
 from calibrant.plot.scene import Axis, Boxes, Entry, Mark, Panel, Path, Scene, Segments, Words
 from calibrant.plot.simplex import SimplexDiagram
-from calibrant.plot.words import count, exact_percent, percent, shortened
+from calibrant.plot.words import count, percent, shortened
 
 Floats = NDArray[np.float64]
 _HEIGHT = 0.5 * np.sqrt(3.0)  # of a triangle of side 1
@@ -22,8 +22,9 @@ _LARGEST = 7.0  # half a side of the square of the fullest cell
 def compose(diagram: SimplexDiagram) -> Scene:
     """Return the scene of one triangle."""
     tail, head = diagram.predicted @ _CORNERS, diagram.observed @ _CORNERS
-    faint_first = np.argsort(diagram.beyond, kind="stable")
-    styles = ["arrow" if diagram.beyond[i] else "arrow weak" for i in faint_first]
+    full = base.full(diagram.beyond, diagram.banded)
+    faint_first = np.argsort(full, kind="stable")
+    styles = ["arrow" if full[i] else "arrow weak" for i in faint_first]
     hints = [_hint(diagram, i) for i in faint_first]
     marks: list[Mark] = [
         *_triangle(diagram.divisions),
@@ -41,25 +42,32 @@ def compose(diagram: SimplexDiagram) -> Scene:
         marks=tuple(marks),
         frame=False,
     )
-    beyond = int(diagram.beyond.sum())
     return Scene(
         width=_SIDE + 112,
         height=panel.bottom + 36,
         panels=(panel,),
         title="From predicted to observed on the triangle",
-        description=(
-            f"{count(diagram.n, 'row')} in {count(len(diagram.rows), 'cell')}; in {beyond:,} the labels differ from "
-            "the predictions beyond chance."
-        ),
+        description=(f"{count(diagram.n, 'row')} in {count(len(diagram.rows), 'cell')}; {_told(diagram)}."),
         legend=(
             Entry(Segments([1], [8], [18], [8], "arrow", heads=True), "from the mean prediction to what is observed"),
-            Entry(
-                Segments([1], [8], [18], [8], "arrow weak", heads=True),
-                f"within chance at {exact_percent(diagram.level)}",
-            ),
+            _chance_entry(diagram),
             Entry(Boxes([5], [15], [3], [13], "dot"), "area: share of the rows"),
         ),
     )
+
+
+def _chance_entry(diagram: SimplexDiagram) -> Entry:
+    """Return the symbol of arrows within chance, or why there are none."""
+    told = base.band_entry(
+        "within chance, all together at {}", diagram.level, banded=diagram.banded, without=base.NO_CHANCE
+    )
+    return Entry(Segments([1], [8], [18], [8], "arrow weak", heads=True), told.words) if diagram.banded else told
+
+
+def _told(diagram: SimplexDiagram) -> str:
+    if not diagram.banded:
+        return "the labels are soft, and chance is not told from the rest"
+    return f"in {int(diagram.beyond.sum()):,} the labels differ from the predictions beyond chance, all together"
 
 
 def _triangle(divisions: int) -> list[Mark]:

@@ -71,8 +71,9 @@ def _titles(panel: Panel) -> list[str]:
     drawn = []
     if panel.name:
         drawn.append(svg.label(panel.name, panel.left, panel.top - 9, "cal-small cal-ink"))
-    if panel.x.title and not panel.slanted:
-        drawn.append(svg.label(panel.x.title, panel.left + 0.5 * panel.width, panel.bottom + 38, "cal-middle"))
+    if panel.x.title:
+        x, y = panel.left + 0.5 * panel.width, panel.bottom + panel.title_drop
+        drawn.append(svg.label(panel.x.title, x, y, "cal-middle"))
     if panel.y.title:
         x, y = panel.left - panel.title_space, panel.top + 0.5 * panel.height
         turn = f"rotate(-90 {svg.number(x)} {svg.number(y)})"
