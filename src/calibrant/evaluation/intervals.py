@@ -32,6 +32,7 @@ _FEWEST_OUTCOMES = 5.0 - 1e-6  # five, counted from weighted sums that round
 _MOST_SPARSE_SHARE = 0.25
 _LARGEST_SIZE = 16.0
 _FURTHEST = 10.0  # standard deviations that all gaps move by at size 0: no gap this clear is noise
+_PRECISION = 1e-6  # of a size: far less than the noise of a few hundred replicates
 _ROUNDING = 1e-12  # of sums in another order: replicates that differ by no more do not vary
 
 
@@ -55,19 +56,23 @@ def binned(
     if sparse_share(metric, sums, null) > _MOST_SPARSE_SHARE:
         return None
     gaps, noise = sums.gaps, _noise(sums, boot, null)  # noise (R, C, B)
-    weights = np.stack([drawn.weight for drawn in boot])
-    value = float(metric.value_at(gaps, sums))
+    replicated = metric.function_of_gaps(sums, np.stack([drawn.weight for drawn in boot]))
+    aimed_at = metric.function_of_gaps(sums, truth=True)
+    value = float(metric.function_of_gaps(sums)(gaps))
 
     def bound(shape: Shape, quantile: float) -> float:
-        def estimate(size: float) -> float:
-            drawn = metric.value_at(shape(size) + noise, sums, weights)  # (R,)
-            return float(np.quantile(drawn, quantile, method="inverted_cdf"))
-
-        return float(metric.true_value_at(shape(_solve(estimate, value)), sums))
+        size = _solve(lambda size: _quantile(replicated(shape(size) + noise), quantile) - value)
+        return float(aimed_at(shape(size)))
 
     shapes = _scaled(gaps), _shifted(gaps, noise.std(0))
     low, high = (1 + level) / 2, (1 - level) / 2
     return min(bound(shape, low) for shape in shapes), max(bound(shape, high) for shape in shapes)
+
+
+def _quantile(values: Floats, level: float) -> float:
+    """Return the smallest value (R,) up to which a share of ``level`` lies."""
+    place = max(int(np.ceil(level * len(values) - _ROUNDING)) - 1, 0)
+    return float(np.partition(values, place)[place])
 
 
 def _scaled(gaps: Floats) -> Shape:
@@ -83,8 +88,8 @@ def sparse_share(metric: CalibrationError, sums: BinSums, null: Sequence[BinSums
     """Return the share of the null level that comes from bins with too few expected outcomes of either kind."""
     gaps = np.stack([drawn.gaps for drawn in null])  # (R, C, B)
     sparse = _sparse(sums)
-    all_of_it = np.mean(metric.true_value_at(gaps, sums))
-    rest = np.mean(metric.true_value_at(np.where(sparse, 0.0, gaps), sums))
+    value = metric.function_of_gaps(sums, truth=True)
+    all_of_it, rest = np.mean(value(gaps)), np.mean(value(np.where(sparse, 0.0, gaps)))
     return float(1 - rest / all_of_it) if all_of_it > 0 else 0.0
 
 
@@ -117,14 +122,21 @@ def _redrawn_scale(sums: BinSums) -> Floats:
     return np.sqrt(ratio)
 
 
-def _solve(estimate: Callable[[float], float], value: float, steps: int = 20) -> float:
-    """Return the size at which the estimate reaches the value, by bisection; 0 if it is there already."""
-    low, high = 0.0, 1.0
-    if estimate(low) >= value:
+def _solve(excess: Callable[[float], float]) -> float:
+    """Return the size at which an increasing function reaches 0, by false position (Illinois), or 0."""
+    low, high, below = 0.0, 1.0, excess(0.0)
+    if below >= 0:
         return low
-    while high < _LARGEST_SIZE and estimate(high) < value:
-        low, high = high, 2 * high
-    for _ in range(steps):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if estimate(middle) < value else (low, middle)
-    return 0.5 * (low + high)
+    while (above := excess(high)) < 0 and high < _LARGEST_SIZE:
+        low, high, below = high, 2 * high, above
+    kept = 0  # times in turn that the same end was kept; then its excess counts half, or it would stay for ever
+    while high - low > _PRECISION * high and above > 0:
+        size = low - below * (high - low) / (above - below)
+        found = excess(size)
+        if found < 0:
+            low, below, above = size, found, above / 2 if kept > 0 else above
+            kept = 1
+        else:
+            high, above, below = size, found, below / 2 if kept < 0 else below
+            kept = -1
+    return high

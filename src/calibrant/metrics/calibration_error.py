@@ -13,7 +13,7 @@ at a calibrated model: compare with the null level.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -202,13 +202,13 @@ class CalibrationError(Metric):
     def value(self, sums: Any) -> float:
         """Return the value from the sums."""
         final = self._binning.finish(sums)
-        return float(self.value_at(final.gaps, final))
+        return float(self.function_of_gaps(final)(final.gaps))
 
     def estimate(self, sums: Any) -> Estimate:
         """Return the value with the error of each class and the rows in each bin."""
         final, columns = self._binning.finish(sums), self.columns(sums)
         return self.found(
-            float(self._aggregated(columns, final.weight)),
+            float(self._aggregated(columns, final.weight.sum(-1))),
             final.n,
             *self._notes(final, getattr(sums, "bound", 0.0)),
             per_class=columns if self._several else None,
@@ -218,7 +218,7 @@ class CalibrationError(Metric):
     def columns(self, sums: Any) -> Floats:
         """Return the error of each column (C,) from the sums."""
         final = self._binning.finish(sums)
-        return self._columns(final.gaps, final, final.weight, debiased=self.debiased)
+        return self._errors(final.gaps, self._shares(final, final.weight), _noise(final) if self.debiased else None)
 
     def _notes(self, final: BinSums, bound: float) -> Iterator[str]:
         if bound:
@@ -227,26 +227,27 @@ class CalibrationError(Metric):
         if alone > 0:
             yield f"left out: {alone:.1%} of the weight is alone in its bin, where no noise can be estimated"
 
-    def value_at(self, gaps: Floats, sums: BinSums, weight: Floats | None = None) -> Floats:
-        """Return the estimate (...,), less noise if debiased, for gaps (..., C, B) in place of those of the sums.
+    def function_of_gaps(
+        self, sums: BinSums, weight: Floats | None = None, *, truth: bool = False
+    ) -> Callable[[Floats], Floats]:
+        """Return the estimate (...,) as a function of gaps (..., C, B) in the bins of the sums, less noise if debiased.
 
-        ``weight`` (..., C, B), if given, takes the place of theirs too.
+        ``weight`` (..., C, B), if given, takes the place of theirs. With ``truth`` the gaps are the true ones, and the
+        value is the one that the estimate aims at.
         """
         weight = sums.weight if weight is None else weight
-        return self._aggregated(self._columns(gaps, sums, weight, debiased=self.debiased), weight)
+        shares, mass = self._shares(sums, weight), weight.sum(-1)
+        noise = _noise(sums) if self.debiased and not truth else None
+        return lambda gaps: self._aggregated(self._errors(gaps, shares, noise), mass)
 
-    def true_value_at(self, gaps: Floats, sums: BinSums) -> Floats:
-        """Return the value (...,) that the estimate aims at if ``gaps`` (..., C, B) are the true ones."""
-        return self._aggregated(self._columns(gaps, sums, sums.weight, debiased=False), sums.weight)
-
-    def _columns(self, gaps: Floats, sums: BinSums, weight: Floats, *, debiased: bool) -> Floats:
+    def _errors(self, gaps: Floats, shares: Floats, noise: Floats | None) -> Floats:
         """Return the error of each column (..., C)."""
         if self.norm == np.inf:
-            return np.asarray(np.max(np.where(sums.filled, np.abs(gaps), 0.0), axis=-1))
+            return np.asarray(np.max(np.where(shares > 0, np.abs(gaps), 0.0), axis=-1))
         powers = np.abs(gaps) if self.norm == 1 else gaps**2
-        if debiased:
-            powers = powers - _noise(sums)
-        errors = np.asarray(np.sum(self._shares(sums, weight) * powers, axis=-1))  # (..., C)
+        if noise is not None:
+            powers = powers - noise
+        errors: Floats = np.einsum("...b,...b->...", shares, powers)  # (..., C)
         return np.sqrt(errors) if self.norm == 2 and self.root else errors
 
     def _shares(self, sums: BinSums, weight: Floats) -> Floats:
@@ -263,9 +264,9 @@ class CalibrationError(Metric):
         """Return which bins count (C, B): those with rows; if debiased, with two of them, since one tells no noise."""
         return sums.filled & (sums.concentration < 1) if self.debiased else sums.filled
 
-    def _aggregated(self, columns: Floats, weight: Floats) -> Floats:
+    def _aggregated(self, columns: Floats, mass: Floats) -> Floats:
         if self.aggregate == "mean":
-            return self._notion.mean(columns, weight.sum(-1))
+            return self._notion.mean(columns, mass)
         return np.asarray(AGGREGATES[self.aggregate](columns, axis=-1))
 
 

@@ -45,21 +45,23 @@ def slow_column(metric, scores, hits, w):
     groups = {}
     for i, b in enumerate(slow_bins(metric, scores, w)):
         groups.setdefault(b, []).append(i)
-    total, shares, gaps = w.sum(), [], []
+    masses, gaps = [], []
     for rows in groups.values():
         weight = w[rows].sum()
         rate, said = np.average(hits[rows], weights=w[rows]), np.average(scores[rows], weights=w[rows])
         power = abs(rate - said) ** (1 if metric.norm == np.inf else metric.norm)
         if metric.debiased:
             h = (w[rows] ** 2).sum() / weight**2
-            power = power - rate * (1 - rate) * h / (1 - h) if h < 1 else 0.0
-        shares.append(1 / len(groups) if metric.shares == "equal" else weight / total)
+            if h == 1:
+                continue
+            power = power - rate * (1 - rate) * h / (1 - h)
+        masses.append(1 if metric.shares == "equal" else weight)
         gaps.append(power)
     if not gaps:
         return 0.0
     if metric.norm == np.inf:
         return max(gaps)
-    mean = float(np.dot(shares, gaps))
+    mean = float(np.average(gaps, weights=masses))
     return np.sqrt(mean) if metric.norm == 2 and metric.root else mean
 
 
