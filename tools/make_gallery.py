@@ -211,7 +211,7 @@ PAGES = (
                 SIMULATED
                 + "from calibrant.plot import simplex, svg\n\n"
                 + "drawn = svg.draw(simplex.prepare(simulated(20_000, 3)))",
-                "All arrows lead away from the corners: what happens is less certain than what is said.",
+                "The coloured arrows lead away from the corners: what happens is less certain than what is said.",
             ),
             Picture(
                 "simplex-few",
