@@ -6,6 +6,7 @@ One row of bins (C = 1) for a notion with one pair (score, outcome) a row, and k
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ class BinSums(Statistic):
         """Which bins hold rows (C, B)."""
         return self.rows > 0
 
-    @property
+    @cached_property
     def gaps(self) -> Floats:
         """Mean outcome minus mean score of each bin (C, B), 0 in empty bins; negative: over-confident."""
         difference = self.outcome - self.score
