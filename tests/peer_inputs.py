@@ -1,9 +1,9 @@
-"""Twelve small inputs on which other packages were recorded; numpy alone, so that their environments can make them."""
+"""Fourteen small inputs on which other packages were recorded; numpy alone, so that their environments can make them."""
 
 import numpy as np
 
 NAMES = ("golden", "zeros_and_ones", "ties", "missing_class", "binary", "one_hot", "float32", "two_rows", "one_label")
-NAMES += ("many_classes", "calibrated", "above_one")
+NAMES += ("many_classes", "calibrated", "above_one", "float32_ties", "float32_repeated")
 SHAPES = {"binary": (400, 2), "two_rows": (2, 3), "many_classes": (300, 100), "calibrated": (3000, 3)}
 
 
@@ -55,6 +55,11 @@ def make(name):
         p = np.eye(k)[np.where(rng.random(n) < 0.8, labels, rng.integers(0, k, n))]
     if name == "float32":
         p = p.astype(np.float32)
+    if name == "float32_ties":  # tenths: many scores lie beside an edge of 10 bins, on one side or the other
+        p = rng.multinomial(10, np.full(k, 1 / k), n).astype(np.float32) / np.float32(10)
+        labels = drawn(p, rng)
+    if name == "float32_repeated":
+        return np.tile(np.array([[0.05, 0.95], [0.3, 0.7], [0.4, 0.6]], dtype=np.float32), (10, 1)), np.ones(30, int)
     if name == "one_label":
         labels = np.full(n, 1)
     return p, labels

@@ -1,9 +1,10 @@
-"""Record what other packages compute into tests/golden/peers.json: every measure and package on twelve inputs.
+"""Record what other packages compute into tests/golden/peers.json: every measure and package on fourteen inputs.
 
-Run it in an environment that holds some of the packages (that of benchmarks/, or one with MAPIE); what cannot be
-imported keeps its record. The code of two papers is no package: --sources names a folder with functions.py (Kull et
-al. 2019, experiments_neurips, calib/utils) and temperature_scaling.py (Guo et al. 2017), of which only the functions
-that are called are read.
+What is run is the call that the table of docs/concepts/other-packages.md prints, so that each is one that exists; with
+bins, also with 15 of them. Run it in an environment that holds some of the packages (that of benchmarks/, or one with
+MAPIE); what cannot be imported keeps its record. The code of two papers is no package: --sources names a folder with
+functions.py (Kull et al. 2019, experiments_neurips, calib/utils) and temperature_scaling.py (Guo et al. 2017), of which
+only the functions that are called are read.
 Usage: python tools/record_peers.py [--sources FOLDER]
 """
 
@@ -14,136 +15,86 @@ import ast
 import importlib
 import json
 import math
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 ROOT = Path(__file__).parent.parent
 TARGET = ROOT / "tests" / "golden" / "peers.json"
-sys.path.insert(0, str(ROOT / "tests"))
+PAGE = ROOT / "docs" / "concepts" / "other-packages.md"
+sys.path[0] = str(ROOT / "tests")  # in place of this folder, whose files have names that packages have too
 
 import peer_inputs  # noqa: E402 - found only now
 
-Call = Callable[[Any, Any, int | None], Any]
-Calls = dict[tuple[str, int | None], Call]
+Scope = Callable[[Any, Any], dict[str, Any]]  # from probabilities and labels to the names that a call uses
 VERSIONS = {"kull": "experiments_neurips, 2019", "guo": "temperature_scaling, 2018"}
+ROW = re.compile(r"^\| `(\w+)\(like='([\w-]+)'\)` \| [^|]+ \| `([^`]+)` \|", re.M)
+BINS = re.compile(r"(?<=bins=)\d+|(?<=ce-)\d+")
 
 
-def with_bins(measure: str, default: int, call: Call) -> Calls:
-    """Return the call with the default number of bins, and with 15 where that is another."""
-    return {(measure, bins): call for bins in dict.fromkeys((default, 15))}
+def printed() -> Iterator[tuple[str, str, int | None, str]]:
+    """Yield package, measure, bins (None where it has none) and the call, with its own number of bins and with 15."""
+    for measure, package, call in ROW.findall(PAGE.read_text()):
+        own = BINS.search(call)
+        for bins in dict.fromkeys((int(own[0]), 15)) if own else (None,):
+            yield package, measure, bins, BINS.sub(str(bins), call)
 
 
-def torchmetrics(sources: Path | None) -> Calls:
-    import torch
-    from torchmetrics.functional.classification import multiclass_calibration_error as error
-
-    def call(norm: str) -> Call:
-        return lambda p, y, bins: error(
-            torch.as_tensor(p), torch.as_tensor(y), num_classes=p.shape[1], n_bins=bins, norm=norm
-        )
-
-    names = {"ece": "l1", "rmsce": "l2", "mce": "max"}
-    return {key: value for measure, norm in names.items() for key, value in with_bins(measure, 15, call(norm)).items()}
+def pairs(p: Any, y: Any) -> dict[str, Any]:
+    """Return what most calls use; whether the top class is the label as 0 and 1."""
+    told = {"probabilities": p, "labels": y, "k": p.shape[1]}
+    return {**told, "confidence": p.max(1), "correct": (p.argmax(1) == y).astype(int)}
 
 
-def netcal(sources: Path | None) -> Calls:
-    from netcal import metrics
-
-    def call(name: str) -> Call:
-        return lambda p, y, bins: getattr(metrics, name)(bins).measure(p, y)
-
-    calls: Calls = {("mmce", None): lambda p, y, bins: metrics.MMCE().measure(p, y)}
-    for measure in ("ece", "mce", "ace"):
-        calls |= with_bins(measure, 10, call(measure.upper()))
-    return calls
+def tensors(p: Any, y: Any) -> dict[str, Any]:
+    """Return the same as torch takes it."""
+    torch = importlib.import_module("torch")
+    return {"probabilities": torch.as_tensor(p), "labels": torch.as_tensor(y), "k": p.shape[1]}
 
 
-def probmetrics(sources: Path | None) -> Calls:
-    import torch
+def torchmetrics(sources: Path | None) -> Scope:
+    from torchmetrics.functional.classification import multiclass_calibration_error
+
+    return lambda p, y: {**tensors(p, y), "multiclass_calibration_error": multiclass_calibration_error}
+
+
+def probmetrics(sources: Path | None) -> Scope:
     from probmetrics.metrics import Metric
 
-    def call(name: str) -> Call:
-        return lambda p, y, bins: Metric.from_name(name).compute_from_labels_probs(
-            torch.as_tensor(y), torch.as_tensor(p)
-        )
-
-    names = {"smece": "smece", "log_loss": "logloss", "brier": "brier"}
-    calls = {(measure, None): call(name) for measure, name in names.items()}
-    return calls | {(measure, 15): call(f"{measure}-15") for measure in ("ece", "rmsce", "mce")}
+    return lambda p, y: {**tensors(p, y), "Metric": Metric}
 
 
-def scikit_learn(sources: Path | None) -> Calls:
-    from sklearn import metrics
+def module(*names: str) -> Callable[[Path | None], Scope]:
+    """Return the scope of a package that is called by its full name."""
 
-    def call(name: str) -> Call:
-        return lambda p, y, bins: getattr(metrics, name)(y, p, labels=list(range(p.shape[1])))
+    def scope(sources: Path | None) -> Scope:
+        loaded = {name: importlib.import_module(name) for name in names}
+        return lambda p, y: {**pairs(p, y), names[0]: loaded[names[0]]}
 
-    return {("log_loss", None): call("log_loss"), ("brier", None): call("brier_score_loss")}
-
-
-def relplot(sources: Path | None) -> Calls:
-    from relplot import metrics
-
-    def pairs(p: Any, y: Any) -> Any:
-        return metrics.multiclass_logits_to_confidences(p, y, probs=True)
-
-    smooth: Calls = {("smece", None): lambda p, y, bins: metrics.smECE(*pairs(p, y))}
-    return smooth | with_bins("ece", 10, lambda p, y, bins: metrics.binnedECE(*pairs(p, y), bins))
+    return scope
 
 
-def mapie(sources: Path | None) -> Calls:
-    from mapie.metrics import calibration as m
-
-    def correct(p: Any, y: Any) -> Any:
-        return (p.argmax(1) == y).astype(int)
-
-    def class_wise(p: Any, y: Any, bins: int | None) -> Any:
-        return m.expected_calibration_error(correct(p, y), p, num_bins=bins, classwise=True, class_labels=y)
-
-    return {
-        **with_bins("ece", 50, lambda p, y, bins: m.expected_calibration_error(correct(p, y), p, num_bins=bins)),
-        **with_bins("sce", 50, class_wise),
-        **with_bins("tl_ece", 50, lambda p, y, bins: m.top_label_ece(y, p, num_bins=bins)),
-        ("ks", None): lambda p, y, bins: m.kolmogorov_smirnov_statistic(correct(p, y), p.max(1)),
-        ("kuiper", None): lambda p, y, bins: m.kuiper_statistic(correct(p, y), p.max(1)),
-    }
+def kull(sources: Path | None) -> Scope:
+    found = SimpleNamespace(**functions(sources, "functions.py"))
+    calib = SimpleNamespace(utils=SimpleNamespace(functions=found))
+    return lambda p, y: {**pairs(p, y), "calib": calib}
 
 
-def uncertainty_calibration(sources: Path | None) -> Calls:
-    import calibration
+def guo(sources: Path | None) -> Scope:
+    known = functions(sources, "temperature_scaling.py")
 
-    return {
-        ("ece", 15): lambda p, y, bins: calibration.get_ece(p, y),
-        ("sce", None): lambda p, y, bins: calibration.get_calibration_error(p, y),
-        ("squared_ce", None): lambda p, y, bins: calibration.get_top_calibration_error(p, y),
-    }
-
-
-def kull(sources: Path | None) -> Calls:
-    m = functions(sources, "functions.py")
-    return {
-        ("ece", 15): lambda p, y, bins: m["ECE"](p, y, bins=bins, ece_full=False),
-        ("mce", 15): lambda p, y, bins: m["MCE"](p, y, bins=bins, mce_full=False),
-        ("sce", 15): lambda p, y, bins: m["classwise_ECE"](p, y, bins=bins),
-    }
-
-
-def guo(sources: Path | None) -> Calls:
-    import torch
-
-    m = functions(sources, "temperature_scaling.py")
-
-    def call(p: Any, y: Any, bins: int | None) -> Any:
+    def log(p: Any) -> Any:
         with np.errstate(divide="ignore"):
-            return m["_ECELoss"](bins)(torch.as_tensor(np.log(p)), torch.as_tensor(y))
+            return known["torch"].as_tensor(np.log(p.numpy()))
 
-    return {("ece", 15): call}
+    return lambda p, y: {**tensors(p, y), "log": log, "_ECELoss": known["_ECELoss"]}
 
 
 def functions(sources: Path | None, name: str) -> dict[str, Any]:
@@ -165,25 +116,27 @@ def functions(sources: Path | None, name: str) -> dict[str, Any]:
 
 PACKAGES = {
     "torchmetrics": torchmetrics,
-    "netcal": netcal,
+    "netcal": module("netcal", "netcal.metrics"),
     "probmetrics": probmetrics,
-    "scikit-learn": scikit_learn,
-    "relplot": relplot,
-    "mapie": mapie,
-    "uncertainty-calibration": uncertainty_calibration,
+    "scikit-learn": module("sklearn", "sklearn.metrics"),
+    "relplot": module("relplot", "relplot.metrics"),
+    "mapie": module("mapie", "mapie.metrics.calibration"),
+    "uncertainty-calibration": module("calibration"),
     "kull": kull,
     "guo": guo,
 }
 
 
-def recorded(package: str, calls: Calls) -> Iterator[dict[str, Any]]:
-    """Yield what each call gives on each input: a value, or the error that it raises."""
-    for (measure, bins), call in calls.items():
+def recorded(package: str, scope: Scope) -> Iterator[dict[str, Any]]:
+    """Yield what each printed call gives on each input: a value, or the error that it raises."""
+    for measure, bins, call in [row[1:] for row in printed() if row[0] == package]:
         for name in peer_inputs.NAMES:
-            p, y = peer_inputs.make(name)
+            known = scope(*peer_inputs.make(name))
             record: dict[str, Any] = {"package": package, "measure": measure, "bins": bins, "input": name}
             try:
-                value = float(call(p, y, bins))
+                value = float(eval(call, known))
+            except (AttributeError, NameError):
+                raise SystemExit(f"{package} has no such call: {call}") from None
             except Exception as error:  # what a package raises is what we record
                 yield {**record, "raises": type(error).__name__}
                 continue
@@ -197,9 +150,9 @@ def main() -> int:
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     known = json.loads(TARGET.read_text()) if TARGET.exists() else {"versions": {}, "values": []}
-    for package, calls in PACKAGES.items():
+    for package, scope in PACKAGES.items():
         try:
-            found = list(recorded(package, calls(options.sources)))
+            found = list(recorded(package, scope(options.sources)))
         except ImportError as missing:
             print(f"{package} is kept as recorded: {missing}")
             continue

@@ -13,8 +13,8 @@ from peer_inputs import NAMES, make
 
 RECORDED = json.loads((Path(__file__).parent / "peers.json").read_text())
 DEFINITIONS = {(peer.measure, peer.package): peer for peer in definitions()}
-# float32 scores: packages that sum in the type of the scores are off by a few roundings of 6e-8, times the gaps.
-FLOAT32_SUMS = 2e-6
+# Scores on the edges of 15 bins, of which the last bit of torch's float32 softmax decides; a note of the measure says so.
+LAST_BIT = ("guo", "float32_ties")
 batch = cache(lambda name: Predictions.from_probabilities(*make(name)))
 
 
@@ -26,7 +26,11 @@ def test_the_number_of_the_package(record):
         assert np.isnan(float(found))
         assert record["raises"] in found.notes[0]
         return
-    rounding = max(peer.rounding, FLOAT32_SUMS) if record["input"] == "float32" else peer.rounding
+    if (record["package"], record["input"]) == LAST_BIT:
+        assert any("last bit" in note for note in found.notes)
+        return
+    single = batch(record["input"]).probabilities.dtype == np.float32
+    rounding = max(peer.rounding, peer.rounding_single) if single else peer.rounding
     expected = float(record["value"])
     # statistics in units of a standard error are of order ten: their rounding is relative
     assert float(found) == pytest.approx(expected, abs=rounding * max(1, abs(expected)), rel=0, nan_ok=True)

@@ -1,7 +1,7 @@
 """What other packages compute under the names of our measures: ``ece(like="netcal")`` gives netcal's own number.
 
 One file a package, each with the records of its measures; nothing is imported from the packages themselves. The
-numbers are compared with recorded output of the packages on twelve inputs.
+numbers are compared with recorded output of the packages on fourteen inputs.
 """
 
 from __future__ import annotations

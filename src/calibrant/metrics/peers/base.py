@@ -38,6 +38,8 @@ class PeerDefinition:
     differs : sentences, what differs from our measure by design. faults : sentences, what is known to be wrong.
     function : the same number from probabilities, labels and bins. bins : the default of the package; None: no bins.
     rounding : largest difference to the package, from its arithmetic: 1e-12 in float64, more where it uses float32.
+    rounding_single : the same for float32 scores; packages that sum in the type of the scores are off by a few
+        roundings of 6e-8, times the gaps.
     """
 
     measure: str
@@ -49,6 +51,7 @@ class PeerDefinition:
     faults: tuple[str, ...] = ()
     bins: int | None = None
     rounding: float = 1e-12
+    rounding_single: float = 2e-6
 
     @property
     def spec(self) -> str:
@@ -61,7 +64,8 @@ class PeerDefinition:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a strict-JSON record."""
-        record = {name: getattr(self, name) for name in ("measure", "package", "version", "spec", "bins", "rounding")}
+        names = ("measure", "package", "version", "spec", "bins", "rounding", "rounding_single")
+        record = {name: getattr(self, name) for name in names}
         return {**record, "call": self.called(), "differs": list(self.differs), "faults": list(self.faults)}
 
 

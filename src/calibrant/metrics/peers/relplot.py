@@ -39,7 +39,7 @@ DEFINITIONS = (
         measure="ece",
         package="relplot",
         version="1.0.3",
-        call="relplot.binnedECE(confidence, correct, nbins=BINS)",
+        call="relplot.metrics.binnedECE(confidence, correct, nbins=BINS)",
         differs=(
             "bins are closed on the left, ours on the right",
             "the bin of a confidence is found by division, so that rounding decides about one that lies on an edge",
