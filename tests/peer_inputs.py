@@ -1,4 +1,4 @@
-"""Fourteen small inputs on which other packages were recorded; numpy alone, so that their environments can make them."""
+"""Fourteen small inputs on which other packages were recorded; numpy alone, so that any environment can make them."""
 
 import numpy as np
 

@@ -13,7 +13,7 @@ from peer_inputs import NAMES, make
 
 RECORDED = json.loads((Path(__file__).parent / "peers.json").read_text())
 DEFINITIONS = {(peer.measure, peer.package): peer for peer in definitions()}
-# Scores on the edges of 15 bins, of which the last bit of torch's float32 softmax decides; a note of the measure says so.
+# Scores on the edges of 15 bins: the last bit of torch's float32 softmax decides. A note of the measure says so.
 LAST_BIT = ("guo", "float32_ties")
 batch = cache(lambda name: Predictions.from_probabilities(*make(name)))
 

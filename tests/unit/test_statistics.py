@@ -66,20 +66,61 @@ def test_ties_are_never_split():
     assert sorted(r for r in sums.rows[0].tolist() if r) in ([1, 4, 5], [4, 6], [5, 5])
 
 
+def column_errors(sums):
+    return np.abs(sums.outcome - sums.score).sum(1) / sums.weight.sum(1)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("notion", [Confidence(), ClassWise()])
-def test_the_grid_agrees_within_its_bound(notion):
+def test_the_grid_agrees_within_its_bound(notion, weighted):
     batch = simulate(4000, temperature=1.5)
+    if weighted:
+        batch = batch.reweighted(np.random.default_rng(0).uniform(0.5, 2, 4000))
     exact = EqualMass(bins=10).gather(notion, batch, squares=False)
     grid = EqualMass(bins=10, exact_entries=100).gather(notion, batch, squares=False)
     assert (exact.merging, grid.merging) == ("collecting", "approximate")
-    errors = []
-    for gathered in (exact, grid):
-        sums = gathered.binned
-        errors.append(np.abs(sums.outcome - sums.score).sum() / sums.mass)
-    assert abs(errors[0] - errors[1]) <= grid.bound
-    assert grid.bound < 0.2 * notion.columns(4)
-    masses = grid.binned.weight / len(batch)
+    errors, bounds = [column_errors(gathered.binned) for gathered in (exact, grid)], grid.bounds
+    assert (exact.bounds == 0).all()
+    assert (np.abs(errors[0] - errors[1]) <= bounds).all()
+    assert (bounds < 0.06).all()  # nine boundaries, each in a bucket of some ten of 4,000 rows
+    assert (bounds > 0).all()
+    assert (grid.misplaced < 0.1).all()
+    masses = grid.binned.weight / batch.row_weights.sum()
     assert np.abs(masses - 0.1).max() < 0.02
+
+
+def coarse(monkeypatch, steps):
+    edges = np.linspace(0, 1, steps + 1)
+    monkeypatch.setattr("calibrant.metrics.estimators.equal_mass._grid", lambda columns, threshold: edges)
+
+
+def test_the_bound_of_the_grid_by_hand(monkeypatch):
+    """Four rows in [0, .5] and four above: of four bins the second and the last begin inside a bucket."""
+    coarse(monkeypatch, 2)
+    confidence = np.array([0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9])
+    batch = Predictions.from_probabilities(np.stack([1 - confidence, confidence], 1), [0, 0, 0, 1, 0, 1, 1, 1])
+    grid = EqualMass(bins=4, exact_entries=1).gather(ClassWise(), batch, squares=False)
+    # class 1: the lower bucket holds one outcome of four, at most 1 + 3 x .5; the upper three of four, 3 x .5 + 1
+    assert grid.bounds[1] == min(2 * (2.5 + 2.5) / 8, 1.0)
+    assert grid.misplaced[1] == 1.0
+    two = EqualMass(bins=2, exact_entries=1).gather(ClassWise(), batch, squares=False)
+    assert two.bounds.tolist() == [0.0, 0.0]  # the boundary lies between the buckets: nothing moves
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("weights", [None, "whole", "real"])
+def test_no_set_of_rows_breaks_the_bound(monkeypatch, seed, weights):
+    coarse(monkeypatch, 8)
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(5, 60))
+    p = rng.dirichlet(np.ones(3), n).round(int(rng.integers(1, 4)))
+    w = {None: None, "whole": rng.integers(1, 4, n), "real": rng.uniform(0.1, 2, n)}[weights]
+    batch = Predictions.from_probabilities(p, rng.integers(0, 3, n), weights=w, normalize=True)
+    bins = int(rng.integers(2, 9))
+    exact = EqualMass(bins=bins).gather(ClassWise(), batch, squares=False)
+    grid = EqualMass(bins=bins, exact_entries=1).gather(ClassWise(), batch, squares=False)
+    off = np.abs(column_errors(exact.binned) - column_errors(grid.binned))
+    assert (off <= grid.bounds + 1e-12).all()  # sums in another order
 
 
 def test_the_grid_merges_like_one():
@@ -98,8 +139,11 @@ def test_the_grid_merges_like_one():
 def test_the_estimate_states_the_bound(monkeypatch):
     monkeypatch.setattr("calibrant.metrics.estimators.equal_mass.EXACT_ENTRIES", 10)
     monkeypatch.setattr(EqualMass, "gather", lambda self, notion, p, *, squares: _on_grid(self, notion, p, squares))
-    estimate = measure("ace")(simulate(500))
-    assert "within" in estimate.notes[0]
+    batch = simulate(500)
+    notes = [measure(spec)(batch).notes[0] for spec in ("ace", "ace(norm=2)")]
+    bound = float(notes[0].partition("within ")[2].split()[0])
+    assert 0 < bound < 0.1  # a mean over classes, as the value is
+    assert "of the weight may stand in another bin" in notes[1]
 
 
 def _on_grid(binning, notion, predictions, squares):

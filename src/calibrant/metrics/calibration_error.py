@@ -26,6 +26,7 @@ from calibrant.errors import require
 from calibrant.estimate import Estimate
 from calibrant.metrics.base import Metric
 from calibrant.metrics.estimators import Binning
+from calibrant.metrics.estimators.equal_mass import Gathered
 from calibrant.metrics.estimators.fixed import FixedBins
 from calibrant.metrics.notions import Notion
 from calibrant.metrics.pairs import AGGREGATES
@@ -210,7 +211,8 @@ class CalibrationError(Metric):
         return self.found(
             float(self._aggregated(columns, final.weight.sum(-1))),
             final.n,
-            *self._notes(final, getattr(sums, "bound", 0.0)),
+            *self._notes(final),
+            *(self._of_grid(sums, final) if isinstance(sums, Gathered) and sums.grid is not None else ()),
             per_class=columns if self._several else None,
             details=self._notion.details(final, columns),
         )
@@ -220,9 +222,16 @@ class CalibrationError(Metric):
         final = self._binning.finish(sums)
         return self._errors(final.gaps, self._shares(final, final.weight), _noise(final) if self.debiased else None)
 
-    def _notes(self, final: BinSums, bound: float) -> Iterator[str]:
-        if bound:
-            yield f"bins found on a grid: within {bound:.2g} of exact equal-mass bins, summed over columns"
+    def _of_grid(self, sums: Gathered, final: BinSums) -> Iterator[str]:
+        """Yield how far the value, or where nothing bounds it how much weight, is from exact equal-mass bins."""
+        if self.norm == 1 and self.shares == "mass":
+            bound = float(self._aggregated(sums.bounds, final.weight))
+            yield f"bins found on a grid: the value is within {bound:.2g} of that of exact equal-mass bins"
+        else:
+            share = float(sums.misplaced.max())
+            yield f"bins found on a grid: up to {share:.2g} of the weight may stand in another bin than the exact one"
+
+    def _notes(self, final: BinSums) -> Iterator[str]:
         alone = final.weight[final.filled & ~self._counted(final)].sum() / max(final.weight.sum(), _TINY)
         if alone > 0:
             yield f"left out: {alone:.1%} of the weight is alone in its bin, where no noise can be estimated"

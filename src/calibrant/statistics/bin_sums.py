@@ -152,12 +152,17 @@ def common_unit(weights: Floats) -> float:
 def _equal_mass_bins(weight: Floats, bins: int, unit: float) -> NDArray[np.int64]:
     """Return the coarse bin of each fine bin (F,)."""
     total, before = float(weight.sum()), np.cumsum(weight) - weight
-    starts = np.arange(1, bins) * (total / bins)  # where the coarse bins after the first begin
-    if unit:
-        whole, extra = divmod(round(total / unit), bins)
-        starts = unit * (np.arange(1, bins) * whole + np.minimum(np.arange(1, bins), extra))
     # Cumulative sums of weights that are not whole round just below a boundary: 1e-9 of a bin is rounding.
-    return np.searchsorted(starts, before + 1e-9 * total / bins, side="right")
+    return np.searchsorted(bin_starts(total, bins, unit), before + 1e-9 * total / bins, side="right")
+
+
+def bin_starts(total: float, bins: int, unit: float) -> Floats:
+    """Return the mass before each coarse bin but the first (bins - 1,), as `BinSums.coarsened` cuts it."""
+    count = np.arange(1, bins)
+    if not unit:
+        return np.asarray(count * (total / bins))
+    whole, extra = divmod(round(total / unit), bins)
+    return np.asarray(unit * (count * whole + np.minimum(count, extra)))
 
 
 def _joined(values: NDArray[Any], target: NDArray[np.int64], bins: int) -> NDArray[Any]:

@@ -5,8 +5,9 @@ scores are never split, so that ties may leave fewer bins. Weights are counted i
 an integer weight is a repetition and scaling all weights changes nothing. Scores under ``threshold`` are left
 out (Nixon et al., 2019, TACE). The rows are collected, and the bins are exact, up to ``EXACT_ENTRIES`` scores;
 beyond, one pass fills a fine grid of buckets on the logit scale whose sums merge exactly, and bins are unions of
-buckets: their sums are exact, their masses equal up to the largest bucket, and the value moves by at most the bound
-that the estimate's note states.
+buckets: their sums are exact, and a bin differs from the exact one by rows of the buckets that a boundary cuts. A note
+of the estimate states how far the value may move: a bucket (low, high] of weight W with outcomes O adds at most
+O (1 - low) + (W - O) high, what its gaps add up to, to the bin that it leaves and as much to those that it enters.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from calibrant.metrics.notions.base import HardColumns
 from calibrant.predictions import Predictions
 from calibrant.registry import register
 from calibrant.statistics import BinSums, Merging, Statistic
-from calibrant.statistics.bin_sums import common_unit
+from calibrant.statistics.bin_sums import bin_starts, common_unit
 
 Floats = NDArray[np.float64]
 
@@ -95,15 +96,30 @@ class Gathered(Statistic):
     @cached_property
     def binned(self) -> BinSums:
         """The sums over the equal-mass bins, from the columns or from the grid."""
-        return self._cut() if self.grid is None else self.grid.coarsened(self.binning.bins)
+        return self._cut() if self.grid is None else self.grid.coarsened(self.binning.bins, _unit(self.grid))
 
     @property
-    def bound(self) -> float:
-        """How far the value may be from that of exact equal-mass bins, as a sum over columns; 0 while exact."""
+    def bounds(self) -> Floats:
+        """How far the mean absolute gap of each column (C,) may be from that in exact bins; 0 while exact."""
         if self.grid is None:
-            return 0.0
-        moved = (self.grid.outcome + self.grid.score).max(1)  # (C,) all that one bucket can move
-        return float(2 * (self.binning.bins - 1) * moved.sum() / max(self.grid.mass, 1e-300))
+            return np.zeros(1)
+        low, high = self.grid.edges[:-1], self.grid.edges[1:]
+        outcome, weight = self.grid.outcome, self.grid.weight
+        gaps = outcome * (1 - low) + (weight - outcome) * high  # (C, F): the most that |gaps| of the rows add up to
+        return np.minimum(2 * self._share(gaps), 1.0)
+
+    @property
+    def misplaced(self) -> Floats:
+        """Largest share of the weight of each column (C,) that may stand in another bin than the exact one."""
+        return np.zeros(1) if self.grid is None else self._share(self.grid.weight)
+
+    def _share(self, values: Floats) -> Floats:
+        """Return the sum over buckets that a boundary may cut (C,), over the weight of the column."""
+        grid = cast(BinSums, self.grid)
+        unit, columns = _unit(grid), zip(grid.weight, grid.rows, strict=True)
+        cut = np.stack([_cut_buckets(*column, self.binning.bins, unit) for column in columns])
+        total = grid.weight.sum(1)
+        return np.asarray(np.divide((values * cut).sum(1), total, out=np.zeros_like(total), where=total > 0))
 
     def _with(self, batches: tuple[Predictions, ...], grid: BinSums | None) -> Gathered:
         return Gathered(binning=self.binning, notion=self.notion, squares=self.squares, batches=batches, grid=grid)
@@ -199,6 +215,27 @@ def _column_bins(
     one = {name: values[None] for name, values in sums.items()}
     joined = BinSums(edges=edges, rows=rows[None], n=0, mass=0.0, **one).coarsened(binning.bins, unit)
     return {name: getattr(joined, name)[0] for name in ("edges", "rows", *sums)}
+
+
+def _unit(grid: BinSums) -> float:
+    """Return the weight of a row if all have the same, else 0.0: the sums of buckets do not tell the common unit."""
+    filled = grid.rows > 0
+    each = grid.weight[filled] / grid.rows[filled]
+    same = bool(len(each)) and np.ptp(each) <= 1e-12 * each[0]  # of sums of equal weights: rounding
+    return float(each[0]) if same else 0.0
+
+
+def _cut_buckets(weight: Floats, rows: NDArray[np.int64], bins: int, unit: float) -> NDArray[np.bool_]:
+    """Return the buckets (F,) of one column, of which exact bins may put some rows elsewhere."""
+    total, after = float(weight.sum()), np.cumsum(weight)
+    starts, rounding = bin_starts(total, bins, unit), 1e-9 * total / bins
+    if unit:  # a bucket of one row is not cut
+        first = np.searchsorted(starts, after - weight + rounding, side="right")
+        return np.asarray((np.searchsorted(starts, after - rounding, side="left") > first) & (rows > 1))
+    # Whole units begin up to bins / 4 of them later, and none is larger than the lightest row.
+    later = bins / 4 * float((weight[rows > 0] / rows[rows > 0]).min(initial=total))
+    first = np.searchsorted(starts, after - weight - later, side="left")
+    return np.asarray((np.searchsorted(starts, after, side="right") > first) & (rows > 0))
 
 
 def _grid(columns: int, threshold: float) -> Floats:

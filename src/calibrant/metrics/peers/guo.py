@@ -34,8 +34,8 @@ DEFINITIONS = (
         call="_ECELoss(n_bins=BINS)(log(probabilities), labels)",
         differs=(
             "takes logits; summed in float32, ours in float64",
-            "torch's softmax of float32 logs is not reproduced to the last bit, which decides about a float32 confidence "
-            "on an edge",
+            "torch's softmax of float32 logs is not reproduced to the last bit, which decides about a float32 "
+            "confidence on an edge",
         ),
         faults=(
             "the edges are float32 numbers, so that a float64 confidence beside an edge may fall into the other bin",
