@@ -63,8 +63,9 @@ class EceKdeCanonical(Metric):
     The whole vector is the score: the rate of every class near p_j comes from a Dirichlet kernel, leave-one-out. From
     about five classes on the bandwidth decides the value (on data with a true error of 0.26: 0.46 at h = 0.01, 0.17
     at 0.1), and the likelihood chooses one that is too small: read ``details``, which hold ``bandwidth``,
-    ``value_at_half`` and ``value_at_double``, and compare with the null level. Cost: O(n^2 k) in time, in blocks;
-    more than ``most_rows`` rows are thinned evenly in the order of their keys, and a note says so.
+    ``value_at_half`` and ``value_at_double``. Too slow for `evaluate` to tell a null level: the test
+    ``consistency(measure='ece_kde_canonical')`` redraws labels for it. Cost: O(n^2 k) in time, in blocks; more than
+    ``most_rows`` rows are thinned evenly in the order of their keys, and a note says so.
 
     Parameters
     ----------
