@@ -153,9 +153,20 @@ def _of_measure(metric: Metric) -> dict[str, str]:
     return {
         "estimand": metric.estimand,
         "values": f"from {low:g} to {high:g}{perfect}; {better} is better",
-        "interval": "by the bootstrap" if metric.bootstraps else "none by the bootstrap: compare with the null level",
+        "interval": _interval(metric),
         "weights": _REPEATS[metric.repeats],
     }
+
+
+def _interval(metric: Metric) -> str:
+    if metric.bootstraps:
+        return "by the bootstrap"
+    if type(metric).own_interval is not Metric.own_interval:
+        return "one of its own, without resampling"
+    if metric.costly:
+        redrawn = f"consistency(measure={registry.literal(metric.spec)})"
+        return f"none, and no null level, which takes too long: the test {redrawn} redraws the labels"
+    return "none by the bootstrap: compare with the null level"
 
 
 def _merging(method: Metric | CalibrationTest) -> str:

@@ -9,6 +9,7 @@ import calibrant
 from calibrant import registry
 from calibrant.explanation import KINDS, explain
 from calibrant.metrics.peers import definitions
+from calibrant.metrics.tests import test as calibration_test
 
 ENTRIES = [entry for kind in KINDS for entry in registry.entries(kind)]
 
@@ -45,6 +46,21 @@ def test_a_person_reads_what_it_is_and_how_others_differ(call):
         assert said in ran.out
     assert ran.out == f"{calibrant.explain('ece')!r}\n"
     assert not any(line.endswith(" ") for line in ran.out.splitlines())
+
+
+@pytest.mark.parametrize("entry", registry.entries("measure"), ids=lambda entry: entry.name)
+def test_what_evaluate_does_not_tell_is_not_promised(entry):
+    """A null level is pointed to only where there is one; a costly measure has a test that draws labels anew."""
+    metric = registry.build(entry, {})
+    said = explain(entry.name).articles[0].facts["interval"]
+    assert ("compare with the null level" in said) <= (not metric.costly)
+    if metric.costly and not metric.bootstraps:
+        spec = said.partition("the test ")[2].partition(" redraws")[0]
+        assert calibration_test(spec).measure == entry.name
+
+
+def test_whoever_brings_an_interval_says_so():
+    assert explain("squared_canonical").articles[0].facts["interval"] == "one of its own, without resampling"
 
 
 def test_json_holds_every_package(call):

@@ -73,8 +73,8 @@ class SquaredKernelError(CollectedMeasure):
     """Squared kernel calibration error (SKCE): canonical, on the whole probability vector, without bins.
 
     The mean over pairs of rows of k(p, p') (e_y - p) . (e_y' - p'), with a scalar kernel exp(-d / bandwidth). It is 0
-    in expectation just for canonical calibration, and has no unit: compare it with its null level, or use the test
-    ``skce_test``.
+    in expectation just for canonical calibration, and has no unit: judge it by the test ``skce_test``. Of the block
+    form `evaluate` tells the null level; all pairs are too many for that.
 
     Parameters
     ----------
@@ -89,8 +89,9 @@ class SquaredKernelError(CollectedMeasure):
 
     Notes
     -----
-    Weights enter as w_i w_j. For the unbiased forms a repeated row is not an independent one, so an integer weight is
-    not a repetition. Soft labels stand in the place of e_y. Cost O(n^2 k) time and O(n) memory, in blocks of pairs;
+    Weights enter as w_i w_j. Only in the biased form with a given bandwidth is an integer weight a repetition of its
+    row: in the others a repeated row is not an independent one, and the median of many rows is that of some of them.
+    Soft labels stand in the place of e_y. Cost O(n^2 k) time and O(n) memory, in blocks of pairs;
     the block form O(n block_size k). A bandwidth from the data leaves the estimate unbiased for the error with that
     bandwidth, because it does not look at the labels.
 
@@ -119,8 +120,8 @@ class SquaredKernelError(CollectedMeasure):
 
     @property
     def repeats(self) -> bool:  # type: ignore[override]
-        """Only the mean over all pairs counts a repeated row as its weight does."""
-        return self.estimator == "biased"
+        """Only the mean over all pairs counts a repeated row as its weight does; a median is taken of some rows."""
+        return self.estimator == "biased" and self.bandwidth is not None
 
     @property
     def estimand(self) -> str:

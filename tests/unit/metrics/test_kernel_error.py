@@ -118,3 +118,16 @@ def test_miscalibration_raises_it():
 def test_wrong_options(options):
     with pytest.raises(DataError):
         skce(**options)
+
+
+def test_an_integer_weight_is_a_repetition_where_the_measure_says_so():
+    """Over 2,000 rows the median is taken of some: it is not that of the repeated rows, which are more."""
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet(np.ones(3), 1500)
+    labels, w = rng.integers(0, 3, 1500), rng.integers(1, 4, 1500)
+    weighted = Predictions.from_probabilities(p, labels, weights=w)
+    repeated = Predictions.from_probabilities(p.repeat(w, 0), labels.repeat(w))
+    given, found = measure("skce(estimator='biased', bandwidth=0.5)"), measure("skce(estimator='biased')")
+    assert (given.repeats, found.repeats) == (True, False)
+    assert float(given(weighted)) == pytest.approx(float(given(repeated)), rel=1e-10)  # sums in another order
+    assert float(found(weighted)) != pytest.approx(float(found(repeated)), rel=1e-10)
