@@ -1,7 +1,7 @@
 """Write the generated documentation: one page a method from the registry, and real source into marked places.
 
 A place is marked by the comments ``<!-- source: PATH -->`` and ``<!-- end -->``, the table of what other packages
-compute by ``<!-- table: peers -->``. ``--check`` writes nothing and exits 1 if a marked place is out of date. The pages
+compute by ``<!-- table: packages -->``. ``--check`` writes nothing and exits 1 if a marked place is out of date. The pages
 under docs/methods/ are not kept in the repository.
 Usage: python tools/make_docs.py [--check] [--methods FOLDER]
 """
@@ -22,7 +22,7 @@ from calibrant.registry import Entry
 
 ROOT = Path(__file__).parent.parent
 PLACE = re.compile(r"^( *)<!-- source: (\S+) -->\n.*?^ *<!-- end -->", re.M | re.S)
-PEERS = re.compile(r"<!-- table: peers -->\n.*?^<!-- end -->", re.M | re.S)
+PEERS = re.compile(r"<!-- table: packages -->\n.*?^<!-- end -->", re.M | re.S)
 KIND_TITLES = {"calibrator": "Calibrators", "measure": "Measures"}
 
 
@@ -35,7 +35,7 @@ def with_sources(text: str) -> str:
         block = f"<!-- source: {path} -->\n```python\n{code}\n```\n<!-- end -->"
         return textwrap.indent(block, indent, lambda line: bool(line.strip()))
 
-    return PEERS.sub(lambda _: f"<!-- table: peers -->\n{peers()}\n<!-- end -->", PLACE.sub(filled, text))
+    return PEERS.sub(lambda _: f"<!-- table: packages -->\n{peers()}\n<!-- end -->", PLACE.sub(filled, text))
 
 
 def peers() -> str:

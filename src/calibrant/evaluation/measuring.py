@@ -6,14 +6,17 @@ One path serves all: the sums of every batch are gathered and merged, then the m
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from calibrant.errors import is_whole, require
+from calibrant.estimate import Estimate
 from calibrant.evaluation import resampling
-from calibrant.evaluation.gathering import Numbered, gather
+from calibrant.evaluation.gathering import Gathered, Numbered, gather
 from calibrant.evaluation.record import Evaluation
 from calibrant.evaluation.replicates import Plan, Progress, Replicates, noted
-from calibrant.evaluation.suite import Method, suite
+from calibrant.evaluation.suite import Method, Suite, suite
 from calibrant.evaluation.verdict import verdict
+from calibrant.metrics import Metric
 from calibrant.predictions import Predictions
 
 _FEW_UNITS = 100
@@ -58,14 +61,14 @@ def evaluate(
     require(isinstance(batches, Iterable), "source", "be predictions or batches of them", type(source).__name__)
     once = isinstance(batches, Iterator)
     batches = batches if once else Numbered(batches)
-    read = gather(wanted, batches, in_sample)
-    estimates = [metric.estimate(read.sums[metric.gathering]) for metric in read.measures]
+    read = _telling(gather(wanted, batches, in_sample), wanted)
+    estimates = [_estimated(metric, read) for metric in read.measures]
     if uncertainty and not once and read.units >= resampling.FEWEST_ROWS:
         drawn = Replicates.draw(read, source if whole else batches, Plan(replicates, seed, told))
         estimates = [drawn.add_to(*pair, level) for pair in zip(read.measures, estimates, strict=True)]
         if read.units < min(_FEW_UNITS, read.data.n):
             rough = f"the rows have {read.units} different ids: an interval from so few independent units is rough"
-            estimates = [noted(estimate, rough) for estimate in estimates]
+            estimates = [estimate if estimate.low is None else noted(estimate, rough) for estimate in estimates]
     elif uncertainty:
         few = f"fewer than {resampling.FEWEST_ROWS} rows with different ids"
         reason = "the source can be read only once" if once else few
@@ -78,3 +81,17 @@ def evaluate(
         verdict=verdict(read.data, estimates),
         level=level,
     )
+
+
+def _telling(read: Gathered, wanted: Suite) -> Gathered:
+    """Return the sums without the measures of a named suite whose value so many classes decide alone."""
+    reasons = {metric.spec: metric.trivial(read.data.k) for metric in read.measures if metric.spec in wanted.optional}
+    trivial = {spec: reason for spec, reason in reasons.items() if reason}
+    kept = tuple(metric for metric in read.measures if metric.spec not in trivial)
+    return replace(read, measures=kept, skipped={**read.skipped, **trivial})
+
+
+def _estimated(metric: Metric, read: Gathered) -> Estimate:
+    """Return the value, with a note where the number of classes alone decides it."""
+    estimate, reason = metric.estimate(read.sums[metric.gathering]), metric.trivial(read.data.k)
+    return noted(estimate, reason) if reason else estimate

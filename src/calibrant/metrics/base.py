@@ -96,6 +96,11 @@ class Metric(ABC):
         """Return the value under each of the label vectors (R,)."""
         return np.array([self.value(one) for one in self.relabelled_many(sums, drawn)])
 
+    def trivial(self, k: int) -> str:
+        """Return why the value is the same for all predictions of k classes, or nothing where it is not."""
+        del k
+        return ""
+
     def own_interval(self, sums: Any, level: float) -> tuple[float, float] | None:
         """Return an interval that needs no resampling, or None where the measure has none."""
         del sums, level

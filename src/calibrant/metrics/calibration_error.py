@@ -155,13 +155,17 @@ class CalibrationError(Metric):
         """The same functional of the population, with these bins."""
         squared = self.norm == 2 and not self.root
         norm = "mean squared" if squared else _NORM_WORDS[self.norm]
-        over = f", {self.aggregate} over {self._notion.over}" if self._several else ""
+        over = f", {self._notion.aggregated(self.aggregate)}" if self._several else ""
         return f"{norm} {self.notion.replace('_', '-')} gap of the population in {self._binning.words()}{over}"
 
     @property
     def gathering(self) -> Hashable:
         """Equal for the same notion, bins and need of squared weights."""
         return (self.notion, self._binning, self.debiased)
+
+    def trivial(self, k: int) -> str:
+        """Return what the notion says."""
+        return self._notion.trivial(k)
 
     def sums(self, predictions: Predictions) -> Any:
         """Return the sums over bins of one batch, or what equal-mass bins need to be found."""

@@ -267,3 +267,27 @@ def test_no_class_is_named_where_the_largest_error_of_all_classes_is_what_chance
     # The 95 % quantile of the largest error: of 20 calibrated sets five or more exceed it with a chance of 0.3 %.
     verdicts = [calibrant.evaluate(simulate(800, seed=s), "quick", replicates=60, seed=s).verdict for s in range(20)]
     assert sum("worst class" in verdict for verdict in verdicts) < 5
+
+
+def test_few_ids_are_a_matter_of_intervals_alone():
+    found = calibrant.evaluate(simulate(60), ["log_loss", "mce", "skce"], replicates=20)
+    rough = {e.name: any("rough" in note for note in e.notes) for e in found.measures}
+    batch = Predictions.from_probabilities(simulate(600).probabilities, simulate(600).labels, ids=np.arange(600) // 10)
+    shared = calibrant.evaluate(batch, ["log_loss", "mce", "skce"], replicates=20)
+    assert not any(rough.values())  # every row is a unit of its own
+    assert {e.name: any("rough" in note for note in e.notes) for e in shared.measures} == {
+        "log_loss": True,
+        "mce": False,
+        "skce": False,
+    }
+
+
+def test_what_two_classes_decide_is_skipped_with_a_reason_unless_asked_for():
+    batch = simulate(60, k=2)
+    found = calibrant.evaluate(batch, "full", uncertainty=False)
+    assert found.skipped["within_top_ece"] == "0 by construction: the 2 likeliest of 2 classes hold every label"
+    assert "within_top_ece" not in [estimate.name for estimate in found.measures]
+    asked = calibrant.evaluate(batch, ["full", "within_top_ece"], uncertainty=False)["within_top_ece"]
+    assert (asked.value, asked.notes[0][:17]) == (0.0, "0 by construction")
+    three = calibrant.evaluate(simulate(60, k=3), ["within_top_ece"], uncertainty=False)["within_top_ece"]
+    assert not any("construction" in note for note in three.notes)

@@ -226,3 +226,12 @@ def test_specs_with_options_of_the_notion_build_again():
     for spec in ("within_top_ece(notion='within_top(r=3)')", "group_ece(notion=\"group(values=('b', 'a'))\")"):
         metric = measure(spec)
         assert measure(metric.spec) == metric
+
+
+def test_a_mean_that_rows_weigh_says_so():
+    estimands = {name: measure(name).estimand for name in ("sce", "tl_ece", "group_ece", "predicted_group_ece")}
+    assert estimands["sce"].endswith("mean over classes")
+    assert estimands["tl_ece"].endswith("mean over predicted classes, weighed by their rows")
+    assert estimands["group_ece"].endswith("mean over groups, weighed by their rows")
+    assert estimands["predicted_group_ece"].endswith("mean over groups and predicted classes, weighed by their rows")
+    assert measure("tl_ece(aggregate='max')").estimand.endswith("max over predicted classes")

@@ -101,6 +101,16 @@ class Notion(ABC):
         del sums, values
         return {}
 
+    def trivial(self, k: int) -> str:
+        """Return why every error with k classes is 0 by construction, or nothing where it is not."""
+        del k
+        return ""
+
+    def aggregated(self, how: str) -> str:
+        """Return in words what is taken over the columns: a mean that rows weigh is called so."""
+        weighed = ", weighed by their rows" if self.splits_rows and how == "mean" else ""
+        return f"{how} over {self.over}{weighed}"
+
     def mean(self, values: Floats, mass: Floats) -> Floats:
         """Return the mean (...) of values (..., C) over the columns: classes plain, parts by ``mass`` (..., C)."""
         if not self.splits_rows:

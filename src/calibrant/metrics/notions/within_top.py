@@ -38,6 +38,10 @@ class WithinTop(SingleColumn):
     def __post_init__(self) -> None:
         require(is_whole(self.r) and self.r > 0, "r", "be a positive whole number", self.r)
 
+    def trivial(self, k: int) -> str:
+        """Return that all classes are among the likeliest, if so."""
+        return f"0 by construction: the {self.r} likeliest of {k} classes hold every label" if self.r >= k else ""
+
     def scores(self, predictions: Predictions) -> Floats:
         """Return the sum of the r largest probabilities of each row, at most 1."""
         if self.r >= predictions.k:
