@@ -5,12 +5,13 @@ leave the range of the measure. A binned calibration error is a norm of noisy ga
 and so biased upwards, and its replicates more so. Its interval inverts a test: the true gaps are taken to be g, a
 replicate of the estimate is the norm of g + e with e the centred bootstrap noise of the gaps, in bins of the
 bootstrap's weights, and the interval holds |g| for all g that are not rejected. How strong the bias is depends on the
-shape of the true gaps, which the data do not tell: two are asked, and the interval holds what either allows. One
-scales the observed gaps; the other moves all of them by the same multiple of their standard deviation, so that small
-ones vanish first and a few large ones are left. With no gaps this is the test of perfect calibration, so that the
+shape of the true gaps, which the data do not tell: three are asked, and the interval holds what any of them allows. One
+scales the observed gaps; one moves all of them by the same multiple of their standard deviation, so that small ones
+vanish first and a few large ones are left; one scales the gaps of a logistic recalibration that all columns share,
+which have none of the noise. With no gaps this is the test of perfect calibration, so that the
 interval leaves 0 just where the value leaves the noise. In bins with under five outcomes of the rarer kind the
 bootstrap cannot see the noise (labels that never occur cannot be redrawn); there e is taken from the labels redrawn
-from the probabilities, scaled to the rate that was seen, and where such bins carry more than a quarter of the null
+from the probabilities, scaled to the rate that was seen, and where such bins carry more than two fifths of the null
 level no interval is given. docs/theory/coverage.md has the study.
 """
 
@@ -20,6 +21,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logit
 
 from calibrant.metrics import CalibrationError
 from calibrant.statistics import BinSums
@@ -29,10 +31,11 @@ Interval = tuple[float, float]
 Shape = Callable[[float], Floats]  # gaps (C, B) of a size: only clear ones, if any, at 0, as observed at 1
 
 _FEWEST_OUTCOMES = 5.0 - 1e-6  # five, counted from weighted sums that round
-_MOST_SPARSE_SHARE = 0.25
+_MOST_SPARSE_SHARE = 0.4
 _LARGEST_SIZE = 16.0
 _FURTHEST = 10.0  # standard deviations that all gaps move by at size 0: no gap this clear is noise
 _PRECISION = 1e-6  # of a size: far less than the noise of a few hundred replicates
+_SURE = 1e-9  # a score this near 0 or 1 is as good as either, and has a logit
 _ROUNDING = 1e-12  # of sums in another order: replicates that differ by no more do not vary
 
 
@@ -52,7 +55,7 @@ def quantiles(replicates: Floats, level: float) -> Interval:
 def binned(
     metric: CalibrationError, sums: BinSums, boot: Sequence[BinSums], null: Sequence[BinSums], level: float
 ) -> Interval | None:
-    """Return the interval of a binned calibration error, what either shape of the gaps allows; None if too sparse."""
+    """Return the interval of a binned calibration error, what any shape of the gaps allows; None if too sparse."""
     if sparse_share(metric, sums, null) > _MOST_SPARSE_SHARE:
         return None
     gaps, noise = sums.gaps, _noise(sums, boot, null)  # noise (R, C, B)
@@ -64,7 +67,7 @@ def binned(
         size = _solve(lambda size: _quantile(replicated(shape(size) + noise), quantile) - value)
         return float(aimed_at(shape(size)))
 
-    shapes = _scaled(gaps), _shifted(gaps, noise.std(0))
+    shapes = _scaled(gaps), _shifted(gaps, noise.std(0)), _scaled(_recalibrated(sums))
     low, high = (1 + level) / 2, (1 - level) / 2
     return min(bound(shape, low) for shape in shapes), max(bound(shape, high) for shape in shapes)
 
@@ -77,6 +80,20 @@ def _quantile(values: Floats, level: float) -> float:
 
 def _scaled(gaps: Floats) -> Shape:
     return lambda size: size * gaps
+
+
+def _recalibrated(sums: BinSums) -> Floats:
+    """Return the gaps (C, B) of one logistic recalibration of all columns, s (1 - s) (a + b logit s) to first order.
+
+    It is fitted by least squares, each gap weighted by its rows over the variance s (1 - s) of an outcome.
+    """
+    score = np.clip(sums.mean_scores, _SURE, 1 - _SURE)
+    variance = score * (1 - score)
+    basis = np.where(sums.filled, variance * np.stack([np.ones_like(score), logit(score)]), 0.0)  # (2, C, B)
+    weighted = (basis * (sums.rows / variance)).reshape(2, -1)
+    slopes = np.linalg.lstsq(weighted @ basis.reshape(2, -1).T, weighted @ sums.gaps.ravel(), rcond=None)[0]
+    fitted: Floats = np.tensordot(slopes, basis, 1)
+    return fitted
 
 
 def _shifted(gaps: Floats, spread: Floats) -> Shape:
@@ -103,7 +120,8 @@ def _sparse(sums: BinSums) -> NDArray[np.bool_]:
 def _noise(sums: BinSums, boot: Sequence[BinSums], null: Sequence[BinSums]) -> Floats:
     """Return the centred noise of the gaps (R, C, B)."""
     gaps, sparse, scale = sums.gaps, _sparse(sums), _redrawn_scale(sums)
-    drawn = [np.where(b.filled, b.gaps - gaps, 0.0) for b in boot]
+    unbiased = np.sqrt(sums.rows / np.maximum(sums.rows - 1, 1))  # resampled means vary by (n - 1) / n too little
+    drawn = [np.where(b.filled, unbiased * (b.gaps - gaps), 0.0) for b in boot]
     redrawn = [scale * null[i % len(null)].gaps for i in range(len(boot))]
     return np.stack([np.where(sparse, r, d) for d, r in zip(drawn, redrawn, strict=True)])
 

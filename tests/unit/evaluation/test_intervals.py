@@ -112,3 +112,21 @@ def test_a_bin_without_noise_does_not_widen_the_interval_of_the_others():
     estimate = evaluate(Predictions.binary(confidence, correct), ["squared_ce", "ace"], replicates=60)
     for found in estimate.measures:
         assert found.value < found.high < 3 * found.value
+
+
+def test_recalibrated_gaps_are_those_of_one_logistic_recalibration_of_all_columns():
+    score = np.array([[0.1, 0.3, 0.6], [0.2, 0.5, 0.9]])
+    gaps = score * (1 - score) * (0.02 - 0.1 * np.log(score / (1 - score)))
+    first, second = (
+        one_column(score[c], score[c] + gaps[c], rows) for c, rows in enumerate([[50, 70, 80], [90, 0, 60]])
+    )
+    planes = ("rows", "weight", "score", "outcome", "square_weight")
+    both = {name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in planes}
+    gaps[1, 1] = 0.0  # a bin without rows has no gap
+    np.testing.assert_allclose(intervals._recalibrated(replace(first, **both)), gaps, atol=1e-12)
+
+
+def test_resampled_noise_is_that_of_an_unbiased_variance():
+    sums = one_column([0.5], [0.4], [20])
+    boot = [replace(sums, outcome=np.array([[outcome]])) for outcome in (6.0, 10.0)]
+    np.testing.assert_allclose(intervals._noise(sums, boot, boot)[:, 0, 0], np.array([-0.1, 0.1]) * np.sqrt(20 / 19))
