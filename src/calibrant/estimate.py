@@ -49,6 +49,16 @@ class Estimate:
     def __float__(self) -> float:
         return float(self.value)
 
+    @property
+    def figures(self) -> dict[str, Any]:
+        """The details that are single numbers: terms of a decomposition, a bandwidth; names in words."""
+        numbers = (int, float, np.integer, np.floating)
+        return {
+            name.replace("_", " "): value
+            for name, value in self.details.items()
+            if isinstance(value, numbers) and not isinstance(value, bool)
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """Return a strict-JSON record: an infinite figure is None with ``"NAME_infinite"`` beside it.
 

@@ -147,3 +147,18 @@ def test_methods_lists_all_and_tells_about_one(run, call):
     assert "softmax(z / T)" in one
     assert "options: prior=None, zero=None" in one
     assert "guarantee: " in one
+
+
+def test_terms_and_settings_stand_below_the_table(call, files):
+    measures = ("ece", "murphy_reliability", "ece_kde", "skce", "decision_error")
+    choices = ("evaluate", files / "plain.npz", "--no-uncertainty", "--measures", ",".join(measures))
+    details = {one["name"]: one["details"] for one in document(call(*choices, "--json"))["measures"]}
+    lines = call(*choices).out.splitlines()
+    for name in ("rel", "res", "unc", "within"):
+        (line,) = [line for line in lines if line.startswith("murphy_reliability: ")]
+        assert f"{name} {details['murphy_reliability'][name]:.4g}" in line
+    assert f"skce: bandwidth {details['skce']['bandwidth']:.4g}" in lines
+    (line,) = [line for line in lines if line.startswith("ece_kde: ")]
+    assert f"value at half {details['ece_kde']['value_at_half']:.4g}" in line
+    assert f"decision_error: total {details['decision_error']['total']:.4g}" in lines  # no arrays
+    assert not any(line.startswith("ece: ") for line in lines)

@@ -26,3 +26,9 @@ def test_details_and_the_keys_of_columns_are_told():
     assert told["per_class_infinite"] == [1]
     terms = {"unc": None, "unc_infinite": "inf"}
     assert told["details"] == {"worst": 3, "columns": ["a", "b"], "terms": terms, "5": None}
+
+
+def test_figures_are_the_single_numbers_of_the_details():
+    details = {"value_at_half": np.float64(0.5), "cubes": 7, "each": np.ones(2), "names": ("a",), "found": True}
+    estimate = Estimate(name="x", value=1.0, n=2, spec="x", details=details)
+    assert estimate.figures == {"value at half": 0.5, "cubes": 7}

@@ -146,6 +146,7 @@ def _measures(evaluation: Evaluation, after: Evaluation | None = None) -> Iterab
         cells += [_span(estimate.null_low, estimate.null_high)] if known else []
         table.add_row(*cells, *([] if after is None else [_number(after.measures[index].value)]))
     yield table
+    yield from _terms(evaluation.measures)
     yield from _notes(evaluation.measures)
     yield from _tests(evaluation, after)
     for spec, reason in evaluation.skipped.items():
@@ -213,6 +214,14 @@ def _table(*headers: str, left: int = 1) -> Table:
 
 def _span(low: float | None, high: float | None) -> str:
     return "–" if low is None or high is None else f"{low:.3g} to {high:.3g}"
+
+
+def _terms(estimates: Sequence[Estimate]) -> Iterable[Part]:
+    """Yield a line for each measure with terms or settings of its own."""
+    for estimate in estimates:
+        if estimate.figures:
+            told = ", ".join(f"{name} {_number(value)}" for name, value in estimate.figures.items())
+            yield _plain(f"{estimate.spec}: {told}", "dim")
 
 
 def _notes(estimates: Sequence[Estimate]) -> Iterable[Part]:

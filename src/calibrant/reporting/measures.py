@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
 from calibrant import registry
@@ -28,7 +29,28 @@ def table(report: Report) -> dict[str, Any]:
     notes = Footnotes()
     after = report.after.measures if report.repaired else (None,) * len(report.evaluation.measures)
     rows = [_row(*pair, notes) for pair in zip(report.evaluation.measures, after, strict=True)]
-    return {"rows": rows, "notes": notes.texts, "after": report.repaired}
+    return {"rows": rows, "notes": notes.texts, "after": report.repaired, "terms": _terms(report)}
+
+
+def _terms(report: Report) -> list[dict[str, Any]]:
+    """Return the terms and settings of the measures that have some, before and after repair."""
+    after = report.after.measures if report.repaired else (None,) * len(report.evaluation.measures)
+    pairs = [pair for pair in zip(report.evaluation.measures, after, strict=True) if pair[0].figures]
+    return [_measure_terms(*pair) for pair in pairs]
+
+
+def _measure_terms(before: Estimate, after: Estimate | None) -> dict[str, Any]:
+    later = {} if after is None else after.figures
+    rows = [
+        {"name": name, "before": _term(value), "after": _term(later.get(name))}
+        for name, value in before.figures.items()
+    ]
+    return {"title": measure_title(before), "spec": before.spec, "rows": rows}
+
+
+def _term(value: float | None) -> str:
+    """Return a whole number as it is, another with three significant digits."""
+    return f"{value:,}" if isinstance(value, int | np.integer) else figure(value)
 
 
 def tests(report: Report) -> list[dict[str, str]]:

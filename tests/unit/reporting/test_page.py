@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from calibrant import Predictions
+from calibrant.plot.words import figure
 from calibrant.reporting import report
 from page import read_page
 from simulation import simulate
@@ -300,3 +301,17 @@ def test_nothing_is_nan(made, kept):
     for text in (made.html(), " ".join(e.text for e in kept)):
         assert not re.search(r"\bnan\b|\bNone\b", text)
     assert math.isfinite(made.after["log_loss"].value)
+
+
+def test_terms_and_settings_of_measures_before_and_after(made):
+    html = made.html()
+    table = html[html.index('<details id="terms">') :].partition("</details>")[0]
+    before, after = (ev["murphy_reliability"].details for ev in (made.evaluation, made.after))
+    cells = re.findall(r"<td>(\w[\w ]*)</td><td class=\"number\">(\S+)</td>\s*<td class=\"number\">(\S+)</td>", table)
+    assert ("unc", figure(before["unc"]), figure(after["unc"])) in cells
+    assert ("rel", figure(before["rel"]), figure(after["rel"])) in cells
+    told = [name for one in made.evaluation.measures for name in one.figures]
+    assert [name for name, _, _ in cells] == told
+    assert "[" not in table  # no arrays
+    plain = report(simulate(100), measures="log_loss", **QUICK)
+    assert 'id="terms"' not in plain.html()
