@@ -9,7 +9,8 @@ differentiable Lp canonical calibration error estimator.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -34,9 +35,10 @@ class EceKde(PairsMeasure):
 
     The value depends on the bandwidth h more than most users expect: a small one fits noise (biased upwards), a large
     one smooths gaps and the score itself away. ``details`` show it: ``bandwidth``, ``value_at_half`` and
-    ``value_at_double`` of it. Rows that share a score count as of equal weight. Exact up to 1,024 distinct scores;
-    beyond, scores are joined in 1,024 cells of equal width in arcsin(sqrt(f)), which moves the value by less than 1 %
-    of itself for h >= 0.0001. Cost: O(n log n) and 10^6 kernels for each bandwidth.
+    ``value_at_double`` of it. At each row only that row is left out, with its own weight and outcome (of a soft label
+    its mean), whichever rows share its score; a row of weight 2 is one row. Exact up to 1,024 distinct scores; beyond,
+    scores are joined in 1,024 cells of equal width in arcsin(sqrt(f)), which moves the value by less than 1 % of itself
+    for h >= 0.0001. Cost: O(n log n) and 10^6 kernels for each bandwidth.
 
     The package ece-kde gives the power (without the root for norm 2), for two classes twice the value, and its search
     never leaves the first bandwidth.
@@ -79,7 +81,7 @@ class EceKde(PairsMeasure):
 
     def notes(self, column: Column) -> tuple[str, ...]:
         """Say where rows have no neighbour."""
-        return dirichlet_kernel.remarks(self._kernels(column, self._bandwidth(column)).reached)
+        return dirichlet_kernel.remarks(self._kernels(column, self._bandwidth(column)).others > 0)
 
     def _bandwidth(self, column: Column) -> float:
         if self.bandwidth is not None:
@@ -99,21 +101,49 @@ class EceKde(PairsMeasure):
         return self._error(kernels, cells, kernels.kernels @ cells.outcome)
 
     def _error(self, kernels: _Kernels, cells: Column, smoothed: Floats) -> float:
-        ones = cells.rates * cells.counts
-        whole = np.abs(ones - np.round(ones)) < 1e-9  # hard labels: whether the row left out was right is known
-        own = np.stack([np.where(whole, 1.0, cells.rates), np.where(whole, 0.0, cells.rates)])  # (2, m)
-        powers = np.abs(kernels.rates(cells, own, smoothed) - cells.scores) ** self.norm
-        rows = cells.rates * powers[0] + (1 - cells.rates) * powers[1]
-        return dirichlet_kernel.mean_power(rows, cells.weight, kernels.reached, self.norm)
+        gaps = np.abs(kernels.rates(cells, smoothed) - cells.scores[kernels.rows.score])
+        return dirichlet_kernel.mean_power(gaps**self.norm, cells.row_weights, kernels.beside > 0, self.norm)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """The rows of a column in order of score, and which of them are alike: in a run, score and weight are the same."""
+
+    score: NDArray[np.int64]  # (n,) which of the distinct ones
+    first: NDArray[np.int64]  # (m,) where each score starts
+    heaviest: NDArray[np.int64]  # (m,) a row of the largest weight at each
+    runs: NDArray[np.int64]  # (g,) where each run starts: without weights, one a score
+
+    @classmethod
+    def of(cls, column: Column) -> _Rows:
+        """Return the rows of a column."""
+        score, first = np.repeat(np.arange(len(column.counts)), column.counts), np.cumsum(column.counts) - column.counts
+        weight = column.row_weights
+        largest = np.flatnonzero(weight == np.maximum.reduceat(weight, first)[score])
+        new = (np.diff(score, prepend=-1) > 0) | (np.diff(weight, prepend=0.0) != 0)
+        return cls(score, first, largest[np.searchsorted(largest, first)], np.flatnonzero(new))
+
+    def others(self, sums: Floats, each: Floats) -> Floats:
+        """Return the sum over the other rows of the same score (n,) of what rows have: ``each`` (n,), in all ``sums``.
+
+        A difference, but for the heaviest row: the others may be tiny beside it, and are added up.
+        """
+        rest: Floats = sums[self.score] - each
+        light = each.copy()
+        light[self.heaviest] = 0.0
+        rest[self.heaviest] = np.add.reduceat(light, self.first)
+        return rest
 
 
 @dataclass(frozen=True, eq=False)
 class _Kernels:
-    """Kernels of the distinct scores at each other (m, m), each row scaled to at most 1, by exp of ``scale`` (m,)."""
+    """Kernels of the distinct scores at each other, each row scaled to at most 1, by exp of ``scale`` (m,)."""
 
-    kernels: Floats
+    kernels: Floats  # (m, m), 0 on the diagonal
+    own: Floats  # (m,) of each score at itself, 0 where one row has it
     scale: Floats
-    others: Floats  # (m,) sums of the kernels of all rows but one of those at each score
+    rows: _Rows
+    others: Floats  # (g,) sums of the kernels of all other rows, for a row of each run
 
     @classmethod
     def of(cls, column: Column, h: float) -> _Kernels:
@@ -123,45 +153,59 @@ class _Kernels:
         alone = np.flatnonzero(column.counts == 1)
         logs[alone, alone] = -np.inf
         kernels, scale = dirichlet_kernel.scaled(logs)
-        return cls(kernels, scale, kernels @ column.weight - kernels.diagonal() * column.weight / column.counts)
+        own = kernels.diagonal().copy()
+        np.fill_diagonal(kernels, 0.0)
+        rows, rest = kept(column.label_free, ("beside", len(own)), lambda: _beside(column))
+        score = rows.score[rows.runs]
+        return cls(kernels, own, scale, rows, (kernels @ column.weight)[score] + own[score] * rest)
 
-    @property
-    def reached(self) -> NDArray[np.bool_]:
-        """Which scores another row's kernel reaches (m,)."""
-        return self.scale > -np.inf
+    @cached_property
+    def beside(self) -> Floats:
+        """Sums of the kernels of all other rows, at each row (n,)."""
+        return np.repeat(self.others, np.diff(self.rows.runs, append=len(self.rows.score)))
 
-    def rates(self, column: Column, own: Floats, smoothed: Floats) -> Floats:
-        """Return the rate at each score (2, m) with one row of outcome ``own`` (2, m) left out there.
-
-        ``smoothed`` (m,) are the outcomes of all rows under the kernels.
-        """
-        itself = self.kernels.diagonal() * column.weight / column.counts
-        outcome = smoothed - itself * own
-        rates = np.divide(outcome, self.others, out=np.zeros_like(outcome), where=self.reached)
+    def rates(self, column: Column, smoothed: Floats) -> Floats:
+        """Return the rate at each row (n,) without it; ``smoothed`` (m,) are ``kernels`` times the outcomes."""
+        rows = self.rows
+        rest = rows.others(column.outcome, column.row_weights * column.row_outcomes)
+        outcome = smoothed[rows.score] + self.own[rows.score] * rest
+        rates = np.divide(outcome, self.beside, out=np.zeros_like(outcome), where=self.beside > 0)
         return np.clip(rates, 0.0, 1.0)  # they are means of outcomes, but for rounding
 
     def likelihood(self, column: Column) -> float:
         """Return the mean log density at each row without that row, less a constant, over the rows that are reached."""
-        there = self.reached
-        return float(column.weight[there] @ (self.scale[there] + np.log(self.others[there]))) / column.mass
+        there, runs = np.flatnonzero(self.others > 0), self.rows.runs
+        densities = self.scale[self.rows.score[runs[there]]] + np.log(self.others[there])
+        weight = np.add.reduceat(column.row_weights, runs)[there]
+        return float((weight * densities).sum()) / column.mass
+
+
+def _beside(column: Column) -> tuple[_Rows, Floats]:
+    """Return the rows of a column, and the weight of the other rows of the same score, for a row of each run (g,)."""
+    rows = _Rows.of(column)
+    return rows, rows.others(column.weight, column.row_weights)[rows.runs]
 
 
 def _in_cells(column: Column, most: int) -> Column:
     """Return the column with its scores joined in cells of equal width in arcsin(sqrt(f)), if they are more."""
+    column = replace(column, scores=np.minimum(column.scores, 1.0))  # a probability may round above 1
     if len(column.scores) <= most:
         return column
     starts = kept(column.label_free, ("cells", most), lambda: _starts(column.scores, most))
     weight = np.add.reduceat(column.weight, starts)
-    return Column(
+    return replace(
+        column,
         scores=np.add.reduceat(column.weight * column.scores, starts) / weight,
         weight=weight,
         outcome=np.add.reduceat(column.outcome, starts),
         counts=np.add.reduceat(column.counts, starts),
+        order=None,
     )
 
 
 def _starts(scores: Floats, most: int) -> NDArray[np.int64]:
     """Return where the cells start in increasing scores (m,); empty cells are left out."""
     place = np.arcsin(np.sqrt(scores))  # in which the kernel has about the same width everywhere
-    cell = np.minimum((place - place[0]) / (place[-1] - place[0]) * most, most - 1).astype(np.int64)
+    width = max(place[-1] - place[0], np.finfo(np.float64).tiny)  # 0 if all scores round to 1 from above
+    cell = np.minimum((place - place[0]) / width * most, most - 1).astype(np.int64)
     return np.flatnonzero(np.diff(cell, prepend=-1))

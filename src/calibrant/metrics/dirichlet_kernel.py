@@ -18,7 +18,6 @@ from calibrant.errors import require
 Floats = NDArray[np.float64]
 
 BANDWIDTHS = 10.0 ** np.linspace(-4, 0, 13)  # among which the likelihood chooses
-_IMPOSSIBLE = -1e290  # stands for log 0, so that 0 times it is 0; any other product with it is far below all logs
 
 
 def check(bandwidth: float | None, norm: float) -> None:
@@ -30,15 +29,21 @@ def check(bandwidth: float | None, norm: float) -> None:
 
 def log_kernels(at: Floats, rows: Floats, h: float) -> Floats:
     """Return the log densities at points (j, k) under the kernels of rows (i, k), as (j, i); -inf where it is 0."""
-    with np.errstate(divide="ignore"):
-        logs = np.maximum(np.log(at), _IMPOSSIBLE)
+    zero = at == 0
+    logs = np.log(np.where(zero, 1.0, at))  # 0 log 0 = 0
     order = rows / h
     gamma = scipy.special.gammaln
     normalizer = gamma(order + 1).sum(1) - gamma((order + 1).sum(1))  # (i,)
     densities: Floats = _product(logs, order) - normalizer
-    if not at.all():
-        densities[densities < 1e-10 * _IMPOSSIBLE] = -np.inf
+    some = np.flatnonzero(zero.any(1))
+    densities[some] = np.where(_impossible(zero[some], rows), -np.inf, densities[some])
     return densities
+
+
+def _impossible(zero: NDArray[np.bool_], rows: Floats) -> NDArray[np.bool_]:
+    """Return where points (j, k), of which the zeros are given, have a zero that rows (i, k) have not (j, i)."""
+    clashes = zero.astype(np.float32) @ (rows > 0).T.astype(np.float32)
+    return np.asarray(clashes > 0)
 
 
 def _product(logs: Floats, order: Floats) -> Floats:

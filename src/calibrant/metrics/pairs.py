@@ -147,8 +147,8 @@ class PairsMeasure(Metric):
             predictions, outcomes = drawn.predictions, self._notion.relabelled_outcomes(drawn)  # (R, n)
             ((scores, _),) = self._notion.pairs(predictions)
             lost = [_lost(self._notion, predictions, scores, one) for one in outcomes]
-            sums = column.outcome_sums(outcomes, predictions.weights)  # (R, m)
-            return [replace(column, outcome=of_one, lost=lost[r]) for r, of_one in enumerate(sums)]
+            several = column.relabelled_many(outcomes, predictions.weights)
+            return [replace(one, lost=lost[r]) for r, one in enumerate(several)]
 
         return self.of_columns(drawn.shared(self.gathering, columns))
 

@@ -21,17 +21,20 @@ T = TypeVar("T")
 class Column(Statistic):
     """Sums at each distinct score, all (m,): ``scores`` increasing, ``weight`` and ``outcome`` (weighted sum).
 
-    ``counts`` (m,) are the rows of positive weight at each, ``rows`` all of them. Everything computed from it is the
-    same for any order of the rows, and, but for the counts, an integer weight is a repetition. ``label_free`` is where
-    measures keep what depends on scores and weights alone: a column with other labels shares it; `kept` does so for the
-    column itself. ``lost`` is the log loss, summed by weight, of the rows that missed although their score is 1: finite
-    where it only rounds to 1, and what is left of it is known.
+    ``counts`` (m,) are the rows of positive weight at each, ``rows`` all of them; ``row_outcomes`` and ``row_weights``
+    (n,) are those of each, by increasing score, for measures that leave a row out. Everything computed from it is the
+    same for any order of the rows, and, but for what tells rows apart, an integer weight is a repetition.
+    ``label_free`` is where measures keep what depends on scores and weights alone: a column with other labels shares
+    it; `kept` does so for the column itself. ``lost`` is the log loss, summed by weight, of the rows that missed
+    although their score is 1: finite where it only rounds to 1, and what is left of it is known.
     """
 
     scores: Floats
     weight: Floats
     outcome: Floats
     counts: NDArray[np.int64]
+    row_outcomes: Floats
+    row_weights: Floats
     lost: float = np.inf
     order: _Order | None = None
     label_free: dict[Hashable, Any] = field(default_factory=dict)
@@ -46,24 +49,35 @@ class Column(Statistic):
             order = replace(column._known_order, rows=kept[column._known_order.rows])
             return replace(column, order=order)
         order = _Order.of(scores)
-        picked = order.rows
+        each = outcomes[order.rows]
+        own = np.ones(len(each)) if weights is None else weights[order.rows]
         return cls(
-            scores=scores[picked[order.starts]],
-            weight=order.counts.astype(np.float64) if weights is None else order.sums(weights[picked]),
-            outcome=order.sums(outcomes[picked] if weights is None else (weights * outcomes)[picked]),
+            scores=scores[order.rows[order.starts]],
+            weight=order.counts.astype(np.float64) if weights is None else order.sums(own),
+            outcome=order.sums(each if weights is None else own * each),
             counts=order.counts,
+            row_outcomes=each,
+            row_weights=own,
             order=order,
         )
 
     def relabelled(self, outcomes: Floats, weights: Floats | None = None) -> Column:
         """Return the column of the same rows with other outcomes (n,), without sorting; not of a merged column."""
-        return replace(self, outcome=self.outcome_sums(outcomes, weights))
+        return self.relabelled_many(outcomes[None], weights)[0]
+
+    def relabelled_many(self, outcomes: Floats, weights: Floats | None = None) -> list[Column]:
+        """Return the column of the same rows with each of R other outcomes (R, n); not of a merged column."""
+        each = outcomes[:, self._known_order.rows]
+        sums = self._sums(each, weights)
+        return [replace(self, outcome=one, row_outcomes=rows) for one, rows in zip(sums, each, strict=True)]
 
     def outcome_sums(self, outcomes: Floats, weights: Floats | None = None) -> Floats:
-        """Return the weighted sums (..., m) at each distinct score of other outcomes (..., n) of the same rows."""
-        picked = self._known_order.rows
-        summands = outcomes[..., picked]
-        return self._known_order.sums(summands if weights is None else weights[picked] * summands)
+        """Return the weighted sums (m,) at each distinct score of other outcomes (n,) of the same rows."""
+        return self._sums(outcomes[self._known_order.rows], weights)
+
+    def _sums(self, ordered: Floats, weights: Floats | None) -> Floats:
+        order = self._known_order
+        return order.sums(ordered if weights is None else weights[order.rows] * ordered)
 
     def kept(self, what: Hashable, compute: Callable[[], T]) -> T:
         """Return what has been computed of this column before, or compute it."""
@@ -71,17 +85,15 @@ class Column(Statistic):
 
     @property
     def merging(self) -> Merging:
-        """Distinct scores are kept."""
+        """Rows are kept."""
         return "collecting"
 
     def merge(self, other: Column) -> Column:
         """Return the column of both sets of rows."""
-        scores = np.concatenate([self.scores, other.scores])
-        order = _Order.of(scores)
-        pairs = ((self.weight, other.weight), (self.outcome, other.outcome), (self.counts, other.counts))
-        weight, outcome, counts = (order.sums(np.concatenate(pair)[order.rows]) for pair in pairs)
-        scores = scores[order.rows[order.starts]]
-        return Column(scores=scores, weight=weight, outcome=outcome, counts=counts, lost=self.lost + other.lost)
+        scores = np.concatenate([np.repeat(column.scores, column.counts) for column in (self, other)])
+        outcomes = np.concatenate([self.row_outcomes, other.row_outcomes])
+        weights = np.concatenate([self.row_weights, other.row_weights])
+        return replace(Column.of(scores, outcomes, weights), order=None, lost=self.lost + other.lost)
 
     @property
     def rows(self) -> int:
