@@ -8,7 +8,7 @@ import pytest
 from calibrant import Predictions, registry
 from calibrant.errors import DataError
 from calibrant.metrics.tests import test as make_test
-from calibrant.metrics.tests.base import ASYMPTOTIC, EXACT
+from calibrant.metrics.tests.base import ASYMPTOTIC, EXACT, TOGETHER
 from measure_bank import BANK, make
 from simulation import simulate
 
@@ -102,6 +102,16 @@ def test_sharded_is_pooled(spec, name):
         merged = merged.merge(piece)
     assert merged.merging in ("exact", "collecting", "approximate")
     same(merged.compute(), test(batch))
+
+
+def test_rows_that_share_an_id_are_noted(spec):
+    batch, test, order = make("real_weights"), make_test(spec), np.random.default_rng(1).permutation(90)
+    together = copy(batch, ids=np.arange(90) // 3)
+    found = test(together)
+    assert TOGETHER in found.notes
+    assert TOGETHER not in test(batch).notes
+    same(test(together.take(order)), found)
+    same(test.statistic(together.take(order[:50])).merge(test.statistic(together.take(order[50:]))).compute(), found)
 
 
 def test_input_is_untouched(spec):

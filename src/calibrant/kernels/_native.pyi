@@ -35,7 +35,14 @@ def scan_rows(
 def entropy(scores: _Scores, log_normalizer: _Floats | None, threads: int, out: _Floats) -> None: ...
 def ranked_rows(scores: _Scores, log_normalizer: _Floats | None, labels: _Ints, threads: int, out: _Floats) -> None: ...
 def row_variances(
-    scores: _Scores, log_normalizer: _Floats | None, centre: _Floats, logs: bool, threads: int, out: _Floats
+    scores: _Scores,
+    top: _SmallInts,
+    labels: _Ints,
+    logits: bool,
+    logs: bool,
+    threads: int,
+    excess: _Floats,
+    variance: _Floats,
 ) -> None: ...
 def bin_classes(
     scores: _Scores,

@@ -95,16 +95,17 @@ def entropy(scores: Scores, *, logits: bool, total: Floats, threads: int | None 
 
 
 def row_variances(
-    scores: Scores, *, logits: bool, total: Floats, centre: Floats, logs: bool, threads: int | None = None
-) -> Floats:
-    """Return the mean over the classes of each row (n,), drawn by their probabilities p, of (v - centre)^2.
+    scores: Scores, *, top: SmallInts, labels: Ints, logits: bool, logs: bool, threads: int | None = None
+) -> tuple[Floats, Floats]:
+    """Return the mean of v minus the v of the label, and the variance of v, of each row: two columns (n,).
 
-    v is p, or log p with ``logs``, and ``centre`` (n,) its mean. ``total`` (n,) is the log-sum-exp of logits; it is not
-    used for probabilities.
+    v is p, or log p with ``logs``; mean and variance are over classes drawn with the probabilities p / sum p. ``top``
+    (n,) is a column of the largest score of each row, and ``labels`` (n,) lie in 0..k-1. Where the positive
+    probabilities of a row are equal but for rounding, its variance is 0, and so is the excess of a label among them.
     """
-    out = np.empty(len(scores))
-    _native.row_variances(scores, total if logits else None, centre, logs, thread_count(threads), out)
-    return out
+    excess, variance = np.empty(len(scores)), np.empty(len(scores))
+    _native.row_variances(scores, top, labels, logits, logs, thread_count(threads), excess, variance)
+    return excess, variance
 
 
 def ranked_rows(scores: Scores, labels: Ints, *, logits: bool, total: Floats, threads: int | None = None) -> Floats:

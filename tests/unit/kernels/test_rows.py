@@ -132,13 +132,18 @@ def test_non_contiguous_scores_are_refused():
 
 @pytest.mark.parametrize("logs", [False, True])
 def test_row_variances_equal_the_formula(small_case, logs):
-    p = small_case.probabilities
-    values = np.where(p > 0, small_case.log_probabilities, 0.0) if logs else p
-    centre = (p * values).sum(1)
-    found = row_variances(small_case.scores, logits=small_case.logits, total=small_case.total, centre=centre, logs=logs)
+    p, logits = small_case.probabilities, small_case.logits
+    p = p / p.sum(1, keepdims=True)
+    with np.errstate(divide="ignore"):
+        label = (np.log(p) if logs else p)[np.arange(len(p)), small_case.labels]
+    values = np.where(p > 0, np.log(np.where(p > 0, p, 1)), 0.0) if logs else p
+    mean = (p * values).sum(1)
+    columns = {"top": small_case.scores.argmax(1).astype(np.int32), "labels": small_case.labels}
+    excess, variance = row_variances(small_case.scores, logits=logits, logs=logs, **columns)
     # Float32 logarithms of up to 90 are off by 1e-5, and enter squared where p is small.
     near = {"rtol": 2e-5, "atol": 1e-6} if small_case.single else {"rtol": 1e-11, "atol": 1e-14}
-    assert_allclose(found, (p * (values - centre[:, None]) ** 2).sum(1), **near)
+    assert_allclose(variance, (p * (values - mean[:, None]) ** 2).sum(1), **near)
+    assert_allclose(excess, mean - label, **near)
 
 
 def test_ranked_rows_equal_the_formula(small_case):

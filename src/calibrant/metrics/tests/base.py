@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
+
 from calibrant import registry
 from calibrant.errors import require
 from calibrant.estimate import strict
@@ -55,6 +57,18 @@ class TestResult:
 
 EXACT = "at most the nominal one at every n and with any weights: labels are redrawn"
 ASYMPTOTIC = "asymptotic: docs/theory/tests.md says from how many rows it holds"
+TOGETHER = "rows with the same id are taken to move together"
+
+
+def ids_repeat(batch: Predictions) -> bool:
+    """Return whether two rows of the batch share an id."""
+    keys = np.sort(batch.row_keys)
+    return bool((keys[1:] == keys[:-1]).any())
+
+
+def dependence(batch: Predictions) -> tuple[str, ...]:
+    """Return the note of a batch in which ids repeat; none where each row has its own."""
+    return (TOGETHER,) if ids_repeat(batch) else ()
 
 
 class CalibrationTest(ABC):

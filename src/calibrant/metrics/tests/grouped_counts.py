@@ -21,7 +21,7 @@ from scipy.special import chdtrc
 from calibrant import kernels
 from calibrant.errors import is_whole, require
 from calibrant.metrics.row_blocks import Rows, slices
-from calibrant.metrics.tests.base import ASYMPTOTIC, EXACT, CalibrationTest, TestResult
+from calibrant.metrics.tests.base import ASYMPTOTIC, EXACT, CalibrationTest, TestResult, dependence
 from calibrant.metrics.tests.redraw import check_redraws, observed_and_redrawn, upper_p_value
 from calibrant.predictions import Predictions
 from calibrant.registry import register
@@ -137,8 +137,9 @@ class HosmerLemeshow(CalibrationTest):
     sum over groups of d' V^- d, where d is observed minus expected counts and V their exact covariance: groups x
     (k - 1) degrees of freedom. In each group, classes with fewer than 5 expected rows are counted together, the rarest
     first, until a count has 5. The level of the resampled p-value is at most the nominal one at every n; that of
-    chi-square is asymptotic. Weights are importances and enter V squared. Rows are kept, and ranks need a copy of the
-    scores. O(n k log k), plus O(cells^3) a group.
+    chi-square is asymptotic. Rows with the same id are taken to move together: where ids repeat, labels are redrawn
+    whatever ``p_value`` says, those of an id from one random number. Weights are importances and enter V squared. Rows
+    are kept, and ranks need a copy of the scores. O(n k log k), plus O(cells^3) a group.
     """
 
     null: ClassVar[str] = "the labels are drawn from the predicted probabilities, in groups of confidence"
@@ -172,20 +173,25 @@ class HosmerLemeshow(CalibrationTest):
         affordable = int(batch.effective_rows / _GROUP_ROWS + 1e-9)
         groups = [*groups_of(batch, max(1, min(self.groups, affordable)))]
         freedom = sum(group.whitener.shape[1] for group in groups)
-        small = min(group.least_spread for group in groups) < _SPREAD
-        resampled = self.p_value == "resampled" or (self.p_value == "auto" and small)
+        small, together = min(group.least_spread for group in groups) < _SPREAD, dependence(batch)
+        if freedom == 0:
+            return self.found(0.0, 1.0, len(batch), _why_nothing_varies(batch), *together, degrees_of_freedom=0)
+        resampled = bool(self.p_value == "resampled" or (self.p_value == "auto" and small) or together)
         labels = observed_and_redrawn(batch, self.replicates if resampled else 0, self.seed)
         values = np.sum([group.statistics(labels) for group in groups], axis=0)
-        if freedom == 0:
-            return self.found(0.0, 1.0, len(batch), "no count can vary under the null", degrees_of_freedom=0)
-        p_value = upper_p_value(values) if resampled else float(chdtrc(freedom, values[0]))
         warned = small and not resampled
         return self.found(
             float(values[0]),
-            p_value,
+            upper_p_value(values) if resampled else float(chdtrc(freedom, values[0])),
             len(batch),
             *(("some cells are too small for chi-square: use p_value='resampled'",) if warned else ()),
+            *together,
             degrees_of_freedom=freedom,
             groups=len(groups),
             resampled=resampled,
         )
+
+
+def _why_nothing_varies(batch: Predictions) -> str:
+    certain = bool((batch.summary.confidence >= 1).all())
+    return "no count can vary under the null" if certain else "too few expected rows to tell counts apart"

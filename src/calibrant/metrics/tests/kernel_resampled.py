@@ -18,9 +18,10 @@ from scipy import sparse
 from scipy.special import ndtr
 
 from calibrant.errors import require
-from calibrant.metrics.kernel_error import block_sums, check_kernel
+from calibrant.metrics.kernel_error import check_kernel
 from calibrant.metrics.row_blocks import Rows
-from calibrant.metrics.tests.base import ASYMPTOTIC, EXACT, CalibrationTest, TestResult
+from calibrant.metrics.tests.base import ASYMPTOTIC, EXACT, CalibrationTest, TestResult, dependence
+from calibrant.metrics.tests.distinct_blocks import distinct_block_sums
 from calibrant.metrics.tests.redraw import check_redraws, observed_and_redrawn, upper_p_value
 from calibrant.metrics.vector_kernels import Kernel, tiles
 from calibrant.predictions import Predictions
@@ -91,7 +92,9 @@ class KernelTest(CalibrationTest):
     Null: labels are drawn from the predicted probabilities, independently given the scores. One-sided. With
     ``"unbiased"`` the level is at most the nominal one at every n, k and with any weights. With ``"block"`` it is
     asymptotic: z = sum_b S_b / sqrt(sum_b S_b^2) over the sums S_b of the blocks, which are independent with mean 0;
-    docs/theory/tests.md says from which n. Rows are kept. Cost O(n^2 (k + replicates)) time and O(n replicates)
+    docs/theory/tests.md says from which n. Rows with the same id are taken to move together: their labels are redrawn
+    from one random number, and blocks hold rows of different ids, S_b the sum over the blocks of the same ids, so that
+    it is the number of ids that must be large. Rows are kept. Cost O(n^2 (k + replicates)) time and O(n replicates)
     memory, beside O(n k) for K p; the block form O(n block_size k).
     """
 
@@ -128,11 +131,14 @@ class KernelTest(CalibrationTest):
         w = batch.row_weights
         values = unbiased_sums(batch, kernel, labels) / float(w.sum() ** 2 - w @ w)
         found = {"bandwidth": kernel.bandwidth, "replicates": self.replicates}
-        return self.found(float(values[0]), upper_p_value(values), len(batch), **found)
+        return self.found(float(values[0]), upper_p_value(values), len(batch), *dependence(batch), **found)
 
     def _normal(self, batch: Predictions, kernel: Kernel) -> TestResult:
-        blocks, pairs = block_sums(batch, kernel, self.block_size)
+        blocks, pairs = distinct_block_sums(batch, kernel, self.block_size)
+        together, details = dependence(batch), {"bandwidth": kernel.bandwidth}
+        if not pairs.any():
+            return self.found(float("nan"), float("nan"), len(batch), "needs rows of two ids", *together, **details)
         spread = float(np.sqrt(blocks @ blocks))
         z = float(blocks.sum()) / spread if spread else 0.0
         value = float(blocks.sum() / pairs.sum())
-        return self.found(value, float(ndtr(-z)), len(batch), bandwidth=kernel.bandwidth, z=z)
+        return self.found(value, float(ndtr(-z)), len(batch), *together, **details, z=z)

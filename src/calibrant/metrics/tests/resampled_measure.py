@@ -14,7 +14,7 @@ import numpy as np
 
 from calibrant.errors import require
 from calibrant.metrics import CalibrationError, Metric, measure
-from calibrant.metrics.tests.base import EXACT, CalibrationTest, TestResult
+from calibrant.metrics.tests.base import EXACT, CalibrationTest, TestResult, dependence
 from calibrant.metrics.tests.redraw import check_redraws, redrawn, upper_p_value
 from calibrant.predictions import Predictions
 from calibrant.registry import register
@@ -42,7 +42,8 @@ class Consistency(CalibrationTest):
     -----
     Null: labels are drawn from the predicted probabilities, independently given the scores. The level is at most the
     nominal one at every n, with any weights, whatever the measure: p = (1 + #{redrawn >= observed}) / (R + 1). What the
-    test can see is what the measure sees: ``ece`` looks at the confidence alone. Rows are kept.
+    test can see is what the measure sees: ``ece`` looks at the confidence alone. Rows with the same id
+    are taken to move together: their labels are redrawn from one random number. Rows are kept.
     """
 
     null: ClassVar[str] = "the labels are drawn from the predicted probabilities"
@@ -70,9 +71,9 @@ class Consistency(CalibrationTest):
         undefined = ("the measure is not defined on these rows",) if np.isnan(p_value) else ()
         drawn = values[1:]
         null_mean = float(drawn.mean()) if np.isfinite(drawn).all() else float("nan")
-        return self.found(
-            float(values[0]), p_value, len(batch), *undefined, replicates=self.replicates, null_mean=null_mean
-        )
+        notes = (*undefined, *dependence(batch))
+        details = {"replicates": self.replicates, "null_mean": null_mean}
+        return self.found(float(values[0]), p_value, len(batch), *notes, **details)
 
     def _values(self, batch: Predictions) -> Iterator[float]:
         """Yield the observed value and those of the redrawn labels."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from calibrant.errors import require
 from calibrant.metrics.row_blocks import Rows, slices
 from calibrant.metrics.simplex_cubes import cubes
-from calibrant.metrics.tests.base import EXACT, CalibrationTest, TestResult
+from calibrant.metrics.tests.base import EXACT, CalibrationTest, TestResult, dependence
 from calibrant.metrics.tests.redraw import check_redraws, observed_and_redrawn, upper_p_value
 from calibrant.predictions import Predictions
 from calibrant.registry import register
@@ -130,7 +130,8 @@ class AdaptiveTest(CalibrationTest):
     is right with the chance that its confidence says). The level is at most the nominal one at every n and k and with
     any weights. Scales 1, 2, 4, ..., 64 are used for as long as there are as many pairs inside cubes as rows; with many
     classes only the coarsest remain, which test the mean residuals of rows whose largest probabilities are alike. Rows
-    are kept. Cost O(replicates n) a scale, memory O(cubes k + n replicates).
+    with the same id are taken to move together: their labels are redrawn from one random number. Rows are kept. Cost
+    O(replicates n) a scale, memory O(cubes k + n replicates).
     """
 
     null: ClassVar[str] = "the labels are drawn from the predicted probabilities"
@@ -158,6 +159,7 @@ class AdaptiveTest(CalibrationTest):
             float(statistics[best, 0] / batch.row_weights.sum()),
             upper_p_value(comparable.max(axis=0)),
             len(batch),
+            *dependence(batch),
             scale=scales[best].per_axis,
             scales=[scale.per_axis for scale in scales],
             p_values=[upper_p_value(values) for values in statistics],

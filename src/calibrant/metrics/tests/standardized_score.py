@@ -4,7 +4,9 @@ Under the null the score S of a row has a known mean E and variance V given its 
 z = sum w (S - E) / sqrt(sum w^2 V) is asymptotically standard normal. Brier score, canonical: S - E = 2 (|p|^2 - p_y),
 V = 4 sum_c p_c (p_c - |p|^2)^2. Log loss: S - E = -log p_y - H(p), V = sum_c p_c (log p_c + H(p))^2. Of the
 confidence c with outcome a: S - E = (a - c) (1 - 2 c) or (a - c) log((1 - c) / c). Source: Spiegelhalter (1986) for two
-classes; for k classes the same moments.
+classes; for k classes the same moments. Rows that share an id move together: with s_g the sum of their w (S - E), they
+put s_g^2 in the place of their sum of w^2 V (Liang and Zeger, 1986). A row whose possible classes are equally probable
+has a score that does not depend on its label: V = 0, and S = E but for rounding, which must not be taken for more.
 """
 
 from __future__ import annotations
@@ -18,59 +20,107 @@ from scipy.special import erfc
 
 from calibrant import kernels
 from calibrant.errors import require
-from calibrant.metrics.tests.base import ASYMPTOTIC, CalibrationTest, TestResult
+from calibrant.metrics.tests.base import ASYMPTOTIC, TOGETHER, CalibrationTest, TestResult, ids_repeat
 from calibrant.predictions import Predictions
 from calibrant.registry import register
 from calibrant.scoring import ZeroOne
 from calibrant.statistics import Merging, Statistic
 
 Floats = NDArray[np.float64]
+_ROUNDING = 4.0  # epsilons by which the chances of right and wrong may differ and be equal: as in the kernel
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """Sums over the rows of each id (u,): ``keys`` increasing, ``rows``, and weighted sums of S - E and of V."""
+
+    keys: NDArray[np.uint64]
+    rows: NDArray[np.int64]
+    deviation: Floats
+    variance: Floats
+
+    @classmethod
+    def none(cls) -> Clusters:
+        """Return the sums of no row."""
+        return cls(np.zeros(0, np.uint64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
+
+    def merge(self, other: Clusters) -> Clusters:
+        """Return the sums of both sets of rows."""
+        keys, cluster = np.unique(np.concatenate([self.keys, other.keys]), return_inverse=True)
+        pairs = ((self.rows, other.rows), (self.deviation, other.deviation), (self.variance, other.variance))
+        rows, deviation, variance = (
+            np.bincount(cluster, np.concatenate(pair), len(keys)).astype(np.float64) for pair in pairs
+        )
+        return Clusters(keys, rows.astype(np.int64), deviation, variance)
+
+    @property
+    def spread(self) -> float:
+        """Variance of the sum of S - E: of ids with several rows the squared sum, else V."""
+        with np.errstate(over="ignore"):
+            return float(np.sum(np.where(self.rows > 1, self.deviation**2, self.variance)))
+
+
+@dataclass(frozen=True, eq=False)
 class Deviation(Statistic):
-    """Rows of positive weight, their weighted sum of S - E, and the variance of that sum under the null."""
+    """Rows of positive weight and the weighted sum of S - E; the variance of the part of it that comes from rows that
+    are known to be alone, and the other rows by id.
+    """
 
     rows: int
     deviation: float
     variance: float
+    clusters: Clusters
+
+    @classmethod
+    def of(cls, batch: Predictions, deviation: Floats, variance: Floats) -> Deviation:
+        """Return the sums of the rows of a batch."""
+        d, v, total = deviation, variance, float(np.sum(deviation))
+        if batch.ids is None and not ids_repeat(batch):  # no later batch has the same rows
+            return cls(len(batch), total, float(np.sum(v)), Clusters.none())
+        return cls(
+            len(batch), total, 0.0, Clusters(batch.row_keys, np.ones(len(d), np.int64), d, v).merge(Clusters.none())
+        )
 
     @property
     def merging(self) -> Merging:
-        """Sums merge exactly."""
-        return "exact"
+        """Sums merge exactly; where rows have ids, there is one for each."""
+        return "collecting" if len(self.clusters.keys) else "exact"
 
     def merge(self, other: Deviation) -> Deviation:
         """Return the sums of both sets of rows."""
-        return Deviation(self.rows + other.rows, self.deviation + other.deviation, self.variance + other.variance)
+        clusters = self.clusters.merge(other.clusters)
+        rows, deviation = self.rows + other.rows, self.deviation + other.deviation
+        return Deviation(rows, deviation, self.variance + other.variance, clusters)
+
+    @property
+    def varies(self) -> bool:
+        """Whether the score of any row depends on its label."""
+        return bool(self.variance > 0 or self.clusters.variance.any())
 
     @property
     def z(self) -> float:
         """The sum in standard deviations; infinite where it cannot vary and yet differs from 0."""
-        if self.variance == 0 or np.isinf(self.deviation):
+        if not self.varies or np.isinf(self.deviation):
             return float(np.sign(self.deviation) * np.inf) if self.deviation else 0.0
-        return float(self.deviation / np.sqrt(self.variance))
+        spread = self.variance + self.clusters.spread
+        return float(self.deviation / np.sqrt(spread)) if spread else 0.0
 
 
 def _canonical_moments(batch: Predictions, rule: str) -> tuple[Floats, Floats]:
     """Return S - E and V of each row (n,), from the whole probability vector."""
-    summary, logs = batch.summary, rule == "log_loss"
-    assert summary.label_log_probability is not None
-    assert summary.label_probability is not None
-    centre = -summary.entropy if logs else summary.sum_of_squares  # mean of log p_y, or of p_y
-    variance = kernels.row_variances(batch.scores, logits=batch.logits, total=summary.total, centre=centre, logs=logs)
-    if rule == "brier":
-        return 2 * (centre - summary.label_probability), 4 * variance
-    return centre - summary.label_log_probability, variance
+    top, labels, logs = batch.summary.top, batch.hard_labels, rule == "log_loss"
+    excess, variance = kernels.row_variances(batch.scores, top=top, labels=labels, logits=batch.logits, logs=logs)
+    return (excess, variance) if logs else (2 * excess, 4 * variance)
 
 
 def _confidence_moments(batch: Predictions, rule: str) -> tuple[Floats, Floats]:
     """Return S - E and V of each row (n,), from the confidence and whether it was right."""
     c = batch.summary.confidence
-    gap = ZeroOne().rows(batch) - c
+    gap, odds = ZeroOne().rows(batch) - c, np.maximum(1 - 2 * c, -1.0)
+    odds[np.abs(odds) <= _ROUNDING * np.finfo(batch.scores.dtype).eps * c] = 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
-        slope = 1 - 2 * c if rule == "brier" else np.log(np.maximum(1 - c, 0.0)) - np.log(c)
-        variance = c * (1 - c) * slope**2
+        slope = odds if rule == "brier" else 2 * np.arctanh(odds)  # log((1 - c) / c), precise near 1/2
+        variance = c * np.maximum(1 - c, 0.0) * slope**2
     certain = np.isinf(slope)
     return np.multiply(gap, slope, out=np.zeros_like(gap), where=gap != 0), np.where(certain, 0.0, variance)
 
@@ -95,8 +145,10 @@ class Spiegelhalter(CalibrationTest):
     -----
     Null: labels are drawn from the predicted probabilities (confidence: the top class is right with the chance that
     its confidence says), independently given the scores. The level is asymptotic, by the central limit theorem:
-    docs/theory/tests.md says from which n it holds. Weights are importances: they enter the variance squared. Exact
-    sums: it streams and shards. O(n k), O(n) for the Brier score of the confidence.
+    docs/theory/tests.md says from which n it holds. Rows with the same id are taken to move together: the variance of
+    their sum is its square, and it is the number of ids that must be large. Weights are importances: they enter the
+    variance squared. Where no score depends on its label, as for uniform rows, z = 0 and p = 1. Exact sums: it streams
+    and shards, with one sum for each id where rows have ids. O(n k), O(n) for the score of the confidence.
     """
 
     null: ClassVar[str] = "the mean score is the one that the predicted probabilities promise"
@@ -114,10 +166,11 @@ class Spiegelhalter(CalibrationTest):
         batch = predictions.without_absent_rows()
         deviation, variance = _MOMENTS[self.notion](batch, self.rule)
         w = batch.row_weights
-        return Deviation(len(batch), float(np.sum(w * deviation)), float(np.sum(w**2 * variance)))
+        return Deviation.of(batch, w * deviation, w**2 * variance)
 
     def result(self, sums: Deviation) -> TestResult:
         """Return z and its two-sided normal p-value."""
         z = sums.z
-        certain = ("no label can vary: every probability is 0 or 1",) if sums.variance == 0 else ()
-        return self.found(z, float(erfc(abs(z) / 2**0.5)), sums.rows, *certain)
+        constant = () if sums.varies else ("the score does not depend on the label",)
+        together = (TOGETHER,) if (sums.clusters.rows > 1).any() else ()
+        return self.found(z, float(erfc(abs(z) / 2**0.5)), sums.rows, *constant, *together)

@@ -9,23 +9,22 @@ namespace calibrant {
 namespace {
 
 template <class T>
-void variances(Matrix<const T> scores, Maybe<const double> log_normalizer, Vector<const double> centre, bool logs,
-               int threads, Vector<double> out) {
+void variances(Matrix<const T> scores, Vector<const std::int32_t> top, Vector<const std::int64_t> labels, bool logits,
+               bool logs, int threads, Vector<double> excess, Vector<double> variance) {
   const Index n = static_cast<Index>(scores.shape(0)), k = static_cast<Index>(scores.shape(1));
-  const double* shift = pointer(log_normalizer);
+  const VarianceTask<T> task{scores.data(), n,           k,           logits, logs, top.data(), labels.data(),
+                             excess.data(), variance.data()};
   const Blocks blocks = cut_rows(n, k, 0);
   run_blocks(blocks.count, threads, [&](int block, int) {
-    const Index i = blocks.first(block);
-    CALIBRANT_CALL_CLONE(row_variances, scores.data() + i * k, blocks.last(block) - i, k, shift ? shift + i : nullptr,
-                         centre.data() + i, logs, out.data() + i);
+    CALIBRANT_CALL_CLONE(row_variances, task, blocks.first(block), blocks.last(block));
   });
 }
 
 template <class T>
 void define(nb::module_& m) {
-  m.def("row_variances", &variances<T>, nb::arg("scores").noconvert(), nb::arg("log_normalizer").noconvert().none(),
-        nb::arg("centre").noconvert(), nb::arg("logs"), nb::arg("threads"), nb::arg("out").noconvert(),
-        nb::call_guard<nb::gil_scoped_release>());
+  m.def("row_variances", &variances<T>, nb::arg("scores").noconvert(), nb::arg("top").noconvert(),
+        nb::arg("labels").noconvert(), nb::arg("logits"), nb::arg("logs"), nb::arg("threads"),
+        nb::arg("excess").noconvert(), nb::arg("variance").noconvert(), nb::call_guard<nb::gil_scoped_release>());
 }
 
 }  // namespace

@@ -1,62 +1,100 @@
 #include "row_variances.h"
 
+#include <math.h>
+
 #include "row_tools.h"
 
 namespace calibrant {
 namespace CALIBRANT_CLONE {
 namespace {
 
-// p and v of a group of entries. What lies past the end of a row has p = 0 and a finite v.
+// All values are differences from that of the top class: they are small where the row is nearly uniform, and keep
+// their digits there. Nor does the variance cancel: it is at least p_top times the mean square of the differences.
+
+// Positive entries that differ by less, relative to the largest (of logits: by less), are equal but for rounding.
+template <class T>
+constexpr T kRounding = 4 * (sizeof(T) == 4 ? T(__FLT_EPSILON__) : T(__DBL_EPSILON__));
+
+// exp(u) - 1 for u <= 0, where `e` is exp(u): near 0 by the polynomial of exp_lanes, from which 1 is left out.
+template <class V>
+CALIBRANT_INLINE V minus_one(V u, V e) {
+  using R = Real<V>;
+  const V near = (polynomial<V>(R::kExp, u) * u + R::all(1)) * u;
+  return where_greater(u, R::all(-0.34f), near, e - R::all(1));
+}
+CALIBRANT_INLINE d8 minus_one(d8 u, d8 e) { return {minus_one(u.lo, e.lo), minus_one(u.hi, e.hi)}; }
+
+// log(x / top) of probabilities up to `top`; of 0 a finite number.
+template <class T>
+CALIBRANT_INLINE Group<T> log_ratio(Group<T> x, T top) {
+  const Group<T> scale = splat(top), tiny = splat(sizeof(T) == 4 ? T(__FLT_MIN__) : T(__DBL_MIN__));
+  const Group<T> far = log_lanes(larger(x / scale, tiny)), half = scale * splat(T(0.5));
+  return where_greater(x, half, log1p_lanes((larger(x, half) - scale) / scale), far);
+}
+
+// The weight of a class, p or exp(z - top), and how far its v lies above that of the top class (of logits and without
+// logs: times the sum of the weights). What lies past the end of a row has weight 0 and a finite value.
 template <class T>
 struct Entries {
-  d8 p, v;
+  Group<T> weight;
+  d8 value;
 };
 template <bool Logits, bool Logs, class T>
-CALIBRANT_INLINE Entries<T> entries(Group<T> x, const Shift<T>& shift) {
+CALIBRANT_INLINE Entries<T> entries(Group<T> x, T top) {
   if (Logits) {
-    const Group<T> u = larger(shift(x), splat(T(-1e4)));  // below, the exponential is 0
-    const d8 p = widen(exp_lanes(u));
-    return {p, Logs ? widen(u) : p};
+    const Group<T> u = larger(x - splat(top), splat(T(-1e4)));  // below, the exponential is 0
+    const Group<T> e = exp_lanes(u);
+    return {e, widen(Logs ? u : minus_one(u, e))};
   }
-  const Group<T> tiny = splat(sizeof(T) == 4 ? T(__FLT_MIN__) : T(__DBL_MIN__));
-  return {widen(x), Logs ? widen(log_lanes(larger(x, tiny))) : widen(x)};
+  return {x, Logs ? widen(log_ratio<T>(x, top)) : widen(x) - widen(splat(top))};
+}
+template <bool Logits, bool Logs>
+CALIBRANT_INLINE double entry(double x, double top) {
+  if (Logits) return Logs ? x - top : ::expm1(x - top);
+  if (!Logs) return x - top;
+  return x > 0.5 * top ? ::log1p((x - top) / top) : ::log(x / top);
 }
 
 template <bool Logits, bool Logs, class T>
-void variances(const T* scores, Index n, Index k, const double* log_normalizer, const double* centre, double* out) {
-  for (Index i = 0; i < n; ++i) {
-    const Shift<T> shift(Logits ? log_normalizer[i] : 0);
-    const d8 mean = splat(centre[i]);
-    d8 total = splat(0.0);
-    for_groups(scores + i * k, k, Logits ? -kInfinity<T> : T(0), [&](Index j, Group<T> x) {
-      prefetch(scores + i * k + j);
-      const Entries<T> e = entries<Logits, Logs, T>(x, shift);
-      const d8 d = e.v - mean;
-      total += e.p * (d * d);
-    });
-    out[i] = sum(total);
-  }
+CALIBRANT_INLINE void one_row(const VarianceTask<T>& task, Index i) {
+  const T* row = task.scores + i * task.k;
+  const T top = row[task.top[i]], label = row[task.labels[i]];
+  Group<T> low = splat(top);
+  d8 total = splat(0.0), first = total, second = total;
+  for_groups(row, task.k, Logits ? -kInfinity<T> : T(0), [&](Index j, Group<T> x) {
+    prefetch(row + j);
+    const Entries<T> e = entries<Logits, Logs, T>(x, top);
+    const d8 w = widen(e.weight), d = w * e.value;
+    low = smaller(where_greater(e.weight, splat(T(0)), x, splat(top)), low);
+    total += w;
+    first += d;
+    second += d * e.value;
+  });
+  const double sum_of_weights = sum(total), mean = sum(first) / sum_of_weights;
+  const double unit = Logits && !Logs ? 1 / sum_of_weights : 1, gap = mean - entry<Logits, Logs>(label, top);
+  const T equal = kRounding<T> * (Logits ? T(1) : top);
+  const bool uniform = top - smallest<T>(low) <= equal;
+  task.excess[i] = uniform && top - label <= equal ? 0 : unit * gap;
+  task.variance[i] = uniform ? 0 : unit * unit * (sum(second) / sum_of_weights - mean * mean);
+}
+
+template <bool Logits, bool Logs, class T>
+void variances(const VarianceTask<T>& task, Index first, Index last) {
+  for (Index i = first; i < last; ++i) one_row<Logits, Logs>(task, i);
 }
 
 template <class T>
-void variances_any(const T* scores, Index n, Index k, const double* log_normalizer, const double* centre, bool logs,
-                   double* out) {
-  if (log_normalizer && logs) return variances<true, true>(scores, n, k, log_normalizer, centre, out);
-  if (log_normalizer) return variances<true, false>(scores, n, k, log_normalizer, centre, out);
-  if (logs) return variances<false, true>(scores, n, k, log_normalizer, centre, out);
-  variances<false, false>(scores, n, k, log_normalizer, centre, out);
+void variances_any(const VarianceTask<T>& task, Index first, Index last) {
+  if (task.logits && task.logs) return variances<true, true>(task, first, last);
+  if (task.logits) return variances<true, false>(task, first, last);
+  if (task.logs) return variances<false, true>(task, first, last);
+  variances<false, false>(task, first, last);
 }
 
 }  // namespace
 
-void row_variances(const float* scores, Index n, Index k, const double* log_normalizer, const double* centre,
-                   bool logs, double* out) {
-  variances_any(scores, n, k, log_normalizer, centre, logs, out);
-}
-void row_variances(const double* scores, Index n, Index k, const double* log_normalizer, const double* centre,
-                   bool logs, double* out) {
-  variances_any(scores, n, k, log_normalizer, centre, logs, out);
-}
+void row_variances(const VarianceTask<float>& task, Index first, Index last) { variances_any(task, first, last); }
+void row_variances(const VarianceTask<double>& task, Index first, Index last) { variances_any(task, first, last); }
 
 }  // namespace CALIBRANT_CLONE
 }  // namespace calibrant

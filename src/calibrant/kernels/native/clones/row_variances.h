@@ -1,17 +1,27 @@
-// The variance of p_y or log p_y of each row, if its label y is drawn from its probabilities.
+// How far the mean of p_y or log p_y of each row lies above its label's, and its variance over labels drawn from p.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "../runtime/clones.h"
 
 namespace calibrant {
 
-// Writes sum_c p_c (v_c - centre)^2 of n rows, v = log p with `logs`, else p; 0 log^2 0 = 0.
+// `top` is a column of the largest score of each row. With v = log p (`logs`) or p, and its mean over the classes drawn
+// from p / sum p, `excess` is the mean minus v of the label, `variance` the variance of v; 0 log^2 0 = 0.
+template <class T>
+struct VarianceTask {
+  const T* scores;  // (n, k)
+  std::ptrdiff_t n, k;
+  bool logits, logs;
+  const std::int32_t* top;     // (n,)
+  const std::int64_t* labels;  // (n,)
+  double *excess, *variance;   // (n,)
+};
+
 CALIBRANT_DECLARE_CLONES(
-    void row_variances(const float* scores, std::ptrdiff_t n, std::ptrdiff_t k, const double* log_normalizer,
-                       const double* centre, bool logs, double* out);
-    void row_variances(const double* scores, std::ptrdiff_t n, std::ptrdiff_t k, const double* log_normalizer,
-                       const double* centre, bool logs, double* out);)
+    void row_variances(const VarianceTask<float>& task, std::ptrdiff_t first, std::ptrdiff_t last);
+    void row_variances(const VarianceTask<double>& task, std::ptrdiff_t first, std::ptrdiff_t last);)
 
 }  // namespace calibrant
