@@ -1,6 +1,6 @@
 """Check how often intervals hold the population value, and write the tables of docs/theory/coverage.md.
 
-    OPENBLAS_NUM_THREADS=1 CALIBRANT_NUM_THREADS=1 python tools/coverage.py --workers 2 [--sets 60] [--write]
+    OPENBLAS_NUM_THREADS=1 CALIBRANT_NUM_THREADS=1 python tools/interval_coverage.py --workers 2 [--sets 60] [--write]
 
 Logits are 2 z with z standard normal, labels are drawn from softmax(logits / T): calibrated at T = 1, slightly over-
 confident at 1.2 and strongly at 2. The population value is that of the same functional in the same
