@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -68,10 +69,11 @@ def level_words(spec: str) -> str:
         return "redrawn: every n"
     if spec in study.MIXED:
         return "chi-square where counts are large, else redrawn: every n"
-    by_rows: dict[int, list[int]] = {}
+    by_rows: dict[float, list[int]] = {}
     for k, n in study.LIMIT[spec].items():
         by_rows.setdefault(n, []).append(k)
-    words = [f"{n:,} (k = {', '.join(map(str, ks))})" if len(by_rows) > 1 else f"{n:,}" for n, ks in by_rows.items()]
+    rows = {n: f"{n:,}" if math.isfinite(n) else f"more than {study.LIMIT_ROWS[-1]:,}" for n in by_rows}
+    words = [rows[n] + f" (k = {', '.join(map(str, ks))})" * (len(by_rows) > 1) for n, ks in by_rows.items()]
     return "normal limit: from n = " + "; ".join(words)
 
 
