@@ -29,12 +29,12 @@ def test_a_gate_that_holds_exits_0_and_says_so(call, files):
 
 def test_a_gate_is_about_its_own_spec(call, files):
     """Two measures are called ece: the limit is for the one that is named."""
-    choices = ("evaluate", files / "plain.npz", "--no-uncertainty", "--json", "--measures", "ece(bins=1),ece")
+    choices = ("evaluate", files / "plain.npz", "--no-uncertainty", "--json", "--measures", "ece,ece(norm=2)")
     values = [measure["value"] for measure in json.loads(call(*choices).out)["measures"]]
     assert values[0] < values[1]
     between = sum(values) / 2
-    assert call(*choices, "--fail-above", f"ece={between}").code == 1
-    assert call(*choices, "--fail-above", f"ece(bins=1)={between}").code == 0
+    assert call(*choices, "--fail-above", f"ece={between}").code == 0
+    assert call(*choices, "--fail-above", f"ece(norm=2)={between}").code == 1
 
 
 @pytest.mark.parametrize(

@@ -40,13 +40,14 @@ def test_any_cut_merges_to_the_whole(batch, spec, cut):
     merged = metric.statistic(parts[0])
     for part in parts[1:]:
         merged = merged.merge(metric.statistic(part))
-    assert float(merged.compute()) == pytest.approx(value(spec, batch), abs=1e-12)  # sums in another order
+    whole = pytest.approx(value(spec, batch), abs=1e-12, nan_ok=True)  # sums in another order; NaN: too few rows
+    assert float(merged.compute()) == whole
 
 
 @given(batches(), SPECS, st.floats(0.01, 100))
 def test_the_scale_of_weights(batch, spec, factor):
     scaled = batch.reweighted(batch.row_weights * factor)
-    assert value(spec, scaled) == pytest.approx(value(spec, batch), abs=1e-12)
+    assert value(spec, scaled) == pytest.approx(value(spec, batch), abs=1e-12, nan_ok=True)
 
 
 @given(batches(), SPECS)
