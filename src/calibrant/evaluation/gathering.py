@@ -6,8 +6,6 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from calibrant.errors import CalibrantError, DataError, require, sentence
 from calibrant.evaluation.data_summary import DataSummary
 from calibrant.evaluation.suite import Suite
@@ -111,10 +109,11 @@ class _State:
         return state
 
     def count(self, batch: Predictions) -> None:
-        present = slice(None) if batch.weights is None else batch.weights > 0
-        for keys in np.array_split(batch.row_keys[present], 1 + len(batch) // MANY_UNITS):
-            if len(self.keys) < MANY_UNITS:
-                self.keys.update(keys.tolist())
+        keys = batch.row_keys if batch.weights is None else batch.row_keys[batch.weights > 0]
+        for start in range(0, len(keys), MANY_UNITS):
+            if len(self.keys) >= MANY_UNITS:
+                break
+            self.keys.update(keys[start : start + MANY_UNITS].tolist())
 
     def add(self, batch: Predictions) -> None:
         self.count(batch)

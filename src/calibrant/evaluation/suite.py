@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -72,6 +73,7 @@ def _of(item: Method) -> Iterator[Metric | CalibrationTest]:
             raise UnknownMethod(f"{error}; suites: {', '.join(SUITES)}") from None
 
 
+@functools.lru_cache(maxsize=256)  # they are frozen records, and the same few are asked for again and again
 def _built(spec: str) -> Metric | CalibrationTest:
     return test(spec) if kind_of(spec) == "test" else measure(spec)
 
