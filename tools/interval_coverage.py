@@ -230,12 +230,14 @@ def _shown(cell: Cell | None) -> str:
 def run(options: argparse.Namespace) -> Iterator[Cell]:
     """Yield all cells, from the cache where it has them."""
     known = json.loads(options.cache.read_text()) if options.cache and options.cache.exists() else {}
-    with ProcessPoolExecutor(options.workers) as pool:
+    with ProcessPoolExecutor(options.workers or 1) as pool:
         for n in ROWS:
             sets = options.sets if n < max(ROWS) else options.sets // 3
             for k in CLASSES:
                 for temperature in TEMPERATURES:
                     key = f"{k} {n} {temperature} {sets}"
+                    if key not in known and not options.workers:
+                        continue
                     if key not in known:
                         known[key] = [vars(cell) for cell in cells(k, n, temperature, sets, pool)]
                         print(key, *known[key], sep="\n", file=sys.stderr, flush=True)
@@ -248,7 +250,7 @@ def main() -> int:
     """Run everything; return 1 if an interval that is shown covers too little."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", type=int, default=60, help="sets in each cell; a third as many of the most rows")
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1, help="processes; 0 takes the cells of the cache alone")
     parser.add_argument("--cache", type=Path, help="a file that keeps the cells that are done")
     parser.add_argument("--write", action="store_true", help="write the tables into the page")
     options = parser.parse_args()
