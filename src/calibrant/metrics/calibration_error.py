@@ -139,7 +139,7 @@ class CalibrationError(Metric):
         """Weights are importances in the noise estimate: a repeated row is not an independent one."""
         return not self.debiased
 
-    @property
+    @cached_property
     def spec(self) -> str:
         """The spec string: the preset and what differs from it."""
         base = registry.lookup("measure", self.preset).options

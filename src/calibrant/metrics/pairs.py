@@ -41,9 +41,7 @@ class Pairs(Statistic):
         """Return the pairs of one labelled batch."""
         if notion.splits_rows or notion.columns(predictions.k) > 1:
             return cls(notion=notion, column=None, batches=(predictions,))
-        ((scores, outcomes),) = notion.pairs(predictions)
-        column = Column.of(scores, outcomes, predictions.weights)
-        return cls(notion=notion, column=replace(column, lost=_lost(notion, predictions, scores, outcomes)), batches=())
+        return cls(notion=notion, column=notion.column(predictions), batches=())
 
     @property
     def merging(self) -> Merging:
@@ -56,7 +54,7 @@ class Pairs(Statistic):
             return Pairs.of(self.notion, predictions)
         ((scores, outcomes),) = self.notion.pairs(predictions)
         column = self.column.relabelled(outcomes, predictions.weights)
-        return replace(self, column=replace(column, lost=_lost(self.notion, predictions, scores, outcomes)))
+        return replace(self, column=replace(column, lost=self.notion.lost(predictions, scores, outcomes)))
 
     def merge(self, other: Pairs) -> Pairs:
         """Return the pairs of both sets of rows."""
@@ -73,13 +71,6 @@ class Pairs(Statistic):
         for scores, outcomes, weights in self.notion.columns_of(self.batches):
             there = ~np.isnan(scores)  # a row that is not in the column has no score
             yield Column.of(scores[there], outcomes[there], weights[there])
-
-
-def _lost(notion: Notion, predictions: Predictions, scores: Floats, outcomes: Floats) -> float:
-    """Return the log loss, summed by weight, of the rows that missed although their score rounds to 1."""
-    missed = predictions.row_weights * (1 - outcomes)
-    rows = np.flatnonzero((scores >= 1) & (missed > 0))
-    return float(-missed[rows] @ notion.log_remainder(predictions, rows)) if len(rows) else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +137,7 @@ class PairsMeasure(Metric):
         def columns() -> list[Column]:
             predictions, outcomes = drawn.predictions, self._notion.relabelled_outcomes(drawn)  # (R, n)
             ((scores, _),) = self._notion.pairs(predictions)
-            lost = [_lost(self._notion, predictions, scores, one) for one in outcomes]
+            lost = [self._notion.lost(predictions, scores, one) for one in outcomes]
             several = column.relabelled_many(outcomes, predictions.weights)
             return [replace(one, lost=lost[r]) for r, one in enumerate(several)]
 

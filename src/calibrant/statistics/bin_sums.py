@@ -80,7 +80,7 @@ class BinSums(Statistic):
         """Return the sums with other outcomes (C, B) over the same rows."""
         return replace(self, outcome=outcome)
 
-    @property
+    @cached_property
     def filled(self) -> NDArray[np.bool_]:
         """Which bins hold rows (C, B)."""
         return self.rows > 0

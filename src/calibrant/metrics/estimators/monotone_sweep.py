@@ -93,13 +93,18 @@ class Swept(Statistic):
         sums = BinSums(n=int((weights > 0).sum()), mass=float(weights.sum()), **planes)
         return self.notion.keyed(sums, self.batches)
 
+    def _only_column(self) -> Column:
+        known = self.label_free.get("column")
+        if known is None:
+            return self.notion.column(self.batches[0])
+        ((_, outcomes),) = self.notion.pairs(self.batches[0])
+        return known.relabelled(outcomes)
+
     def _columns(self, weighted: bool) -> Iterator[tuple[Column, Floats]]:
         """Yield the columns with their sums of squared weights (m,)."""
         single = len(self.batches) == 1 and self.notion.columns(self.batches[0].k) == 1
         if single and not self.notion.splits_rows and not weighted:
-            ((scores, outcomes),) = self.notion.pairs(self.batches[0])
-            known = self.label_free.get("column")
-            column = Column.of(scores, outcomes) if known is None else known.relabelled(outcomes)
+            column = self._only_column()
             self.label_free["column"] = column
             yield column, column.weight
             return

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibrant.metrics.relabelling import Relabellings
 from calibrant.predictions import Predictions
-from calibrant.registry import Entry
-from calibrant.statistics import BinSums
+from calibrant.registry import Entry, spec_of
+from calibrant.statistics import BinSums, Column
 
 Floats = NDArray[np.float64]
+
+# The sorted columns in use, by batch and notion: one sort serves all measures of a batch, and nothing is kept for it.
+_COLUMNS: WeakKeyDictionary[Predictions, WeakValueDictionary[str, Column]] = WeakKeyDictionary()
 
 
 class HardColumns(NamedTuple):
@@ -73,6 +78,23 @@ class Notion(ABC):
     @abstractmethod
     def pairs(self, predictions: Predictions) -> Iterator[tuple[Floats, Floats]]:
         """Yield the scores (n,) and outcomes (n,) of each column; the score is NaN where a row is not in it."""
+
+    def column(self, predictions: Predictions) -> Column:
+        """Return the only column, sorted; the same one to all that ask while one of them holds it."""
+        known = _COLUMNS.setdefault(predictions, WeakValueDictionary())
+        column = known.get(spec_of(self))
+        if column is None:
+            ((scores, outcomes),) = self.pairs(predictions)
+            column = Column.of(scores, outcomes, predictions.weights)
+            column = replace(column, lost=self.lost(predictions, scores, outcomes))
+            known[spec_of(self)] = column
+        return column
+
+    def lost(self, predictions: Predictions, scores: Floats, outcomes: Floats) -> float:
+        """Return the log loss, summed by weight, of the rows of the only column that missed with a score of 1."""
+        missed = predictions.row_weights * (1 - outcomes)
+        rows = np.flatnonzero((scores >= 1) & (missed > 0))
+        return float(-missed[rows] @ self.log_remainder(predictions, rows)) if len(rows) else 0.0
 
     def hard_columns(self, predictions: Predictions) -> HardColumns | None:
         """Return the pairs of all columns as a matrix that kernels take, or None where an outcome is not 0 or 1."""
