@@ -23,10 +23,15 @@ from numpy.typing import NDArray
 
 from calibrant import persistence, registry
 from calibrant.errors import CapabilityError, ConvergenceWarning, DataError, UnknownMethod, require, sentence
+from calibrant.formulas import NUMPY, TINY, TOGETHER, Ops, softmax
 from calibrant.predictions import Kind, Predictions, as_predictions
 from calibrant.provenance import Provenance
+from calibrant.solvers.rows import log_probabilities
+from calibrant.solvers.zeros import kept_positive, without_zeros
 
 Scores = NDArray[np.floating]
+
+_BLOCK = 1 << 17  # entries of the float64 temporaries of a formula: 1 MB each
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,15 +61,29 @@ class FitRecord:
 class CalibrationMap(ABC):
     """A learnt map from predictions to predictions: arrays and numbers, savable without pickle.
 
-    A subclass is a frozen dataclass whose fields are arrays (saved as tensors) and JSON values, checks them in
-    ``__post_init__`` and implements ``transform``.
+    A subclass is a frozen dataclass whose fields are arrays (saved as tensors), JSON values and other maps, checks them
+    in ``__post_init__`` and implements ``formula``; ``transform`` too, where a kernel is faster than the formula.
+    ``floor`` stands for exact zeros; ``gives`` says what the formula returns: logits become probabilities by a softmax.
     """
 
     record: FitRecord
+    floor: float = TINY
+    gives: ClassVar[Kind] = "probability"
 
     @abstractmethod
+    def formula(self, ops: Ops, log_p: Any) -> Any:
+        """Return the repaired probabilities or logits (n, k), from finite log-probabilities (n, k)."""
+
     def transform(self, predictions: Predictions) -> tuple[Scores, Kind]:
-        """Return the repaired scores (n, k), a new array, and their kind."""
+        """Return the repaired scores (n, k), a new array, and their kind: the formula, on blocks of rows."""
+        batch = without_zeros(predictions, self.floor)
+        kind: Kind = self.gives if batch.logits else "probability"
+        out, step = np.empty_like(batch.scores), TOGETHER * max(1, _BLOCK // (TOGETHER * batch.k))
+        for start in range(0, len(batch), step):
+            rows = slice(start, start + step)
+            found = self.formula(NUMPY, log_probabilities(batch, rows))
+            out[rows] = found if kind == self.gives else softmax(NUMPY, found)
+        return (out if kind == "logit" else kept_positive(out)), kind
 
     @property
     @abstractmethod
@@ -86,15 +105,7 @@ class CalibrationMap(ABC):
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the map to one file; `load` gives back an equal map, bit for bit."""
-        header: dict[str, Any] = {"name": registry.parse(self.record.spec)[0]}
-        arrays: persistence.Arrays = {}
-        for prefix, part in (("map", self), ("record", self.record)):
-            header[prefix] = {}
-            for name, value in _fields(part).items():
-                if isinstance(value, np.ndarray):
-                    arrays[f"{prefix}.{name}"] = value
-                else:
-                    header[prefix][name] = value
+        header, arrays = _packed(self, "")
         return persistence.write_record(path, header, arrays)
 
     def _check_classes(self, predictions: Predictions) -> None:
@@ -182,21 +193,53 @@ def load(path: str | os.PathLike[str]) -> CalibrationMap:
     """Return the map saved at a path; ``DataError`` for a damaged, unknown or hostile file."""
     header, arrays = persistence.read_record(path)
     try:
-        entry = registry.lookup("calibrator", str(header["name"]))
-        record = FitRecord(**_part(FitRecord, "record", header, arrays))
-        learner = registry.create("calibrator", record.spec)
-        require(learner.entry.name == entry.name, "spec", f"be one of {entry.name}", repr(record.spec))
-        factory = _map_type(entry)
-        return factory(record=record, **_part(factory, "map", header, arrays))
+        return _unpacked(header, arrays, "")
     except UnknownMethod as error:
         raise DataError(f"map file {str(path)!r}: {error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise DataError(sentence(f"map file {str(path)!r}", "hold a valid map", str(error))) from None
 
 
 @functools.cache
 def _library_version() -> str:
     return metadata.version("calibrant")
+
+
+def _packed(learnt: CalibrationMap, prefix: str) -> tuple[dict[str, Any], persistence.Arrays]:
+    """Return the header and the arrays of a map; the maps that it holds have headers and prefixes of their own."""
+    header: dict[str, Any] = {"name": registry.parse(learnt.record.spec)[0], "map": {}, "record": {}, "held": {}}
+    arrays: persistence.Arrays = {}
+    for part, values in (("map", _fields(learnt)), ("record", _fields(learnt.record))):
+        for name, value in values.items():
+            held = _held(value)
+            if isinstance(value, np.ndarray):
+                arrays[f"{prefix}{part}.{name}"] = value
+            elif held:
+                packed = [_packed(one, f"{prefix}{name}.{i}.") for i, one in enumerate(held)]
+                header["held"][name] = [one for one, _ in packed]
+                for _, of_one in packed:
+                    arrays.update(of_one)
+            else:
+                header[part][name] = value
+    return header, arrays
+
+
+def _unpacked(header: dict[str, Any], arrays: persistence.Arrays, prefix: str) -> CalibrationMap:
+    entry = registry.lookup("calibrator", str(header["name"]))
+    record = FitRecord(**_part(FitRecord, header["record"], arrays, f"{prefix}record."))
+    learner = registry.create("calibrator", record.spec)
+    require(learner.entry.name == entry.name, "spec", f"be one of {entry.name}", repr(record.spec))
+    factory, values = _map_type(entry), dict(header["map"])
+    for name, held in header["held"].items():
+        maps = tuple(_unpacked(one, arrays, f"{prefix}{name}.{i}.") for i, one in enumerate(held))
+        values[name] = maps if typing.get_origin(typing.get_type_hints(factory)[name]) is tuple else maps[0]
+    return factory(record=record, **_part(factory, values, arrays, f"{prefix}map."))
+
+
+def _held(value: Any) -> tuple[CalibrationMap, ...]:
+    """Return the maps in a field: itself, or all of a tuple."""
+    several = value if isinstance(value, tuple) else (value,)
+    return several if all(isinstance(one, CalibrationMap) for one in several) else ()
 
 
 def _fields(part: Any) -> dict[str, Any]:
@@ -209,10 +252,10 @@ def _map_type(entry: registry.Entry) -> type[CalibrationMap]:
     return hint
 
 
-def _part(factory: type, prefix: str, header: dict[str, Any], arrays: persistence.Arrays) -> dict[str, Any]:
+def _part(factory: type, known: dict[str, Any], arrays: persistence.Arrays, prefix: str) -> dict[str, Any]:
     """Return the fields of a record, each of the type that the dataclass says."""
-    values = dict(header[prefix])
-    values.update({name.split(".", 1)[1]: a for name, a in arrays.items() if name.startswith(f"{prefix}.")})
+    values = dict(known)
+    values.update({f.name: arrays[prefix + f.name] for f in dataclasses.fields(factory) if prefix + f.name in arrays})
     hints = typing.get_type_hints(factory)
     wanted = {f.name for f in dataclasses.fields(factory) if f.name != "record"}
     if set(values) != wanted:

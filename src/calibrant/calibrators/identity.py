@@ -6,8 +6,10 @@ Formula: q = p.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from calibrant.calibrators.base import CalibrationMap, Calibrator, Scores
+from calibrant.formulas import Ops
 from calibrant.predictions import Kind, Predictions
 from calibrant.registry import register
 
@@ -15,6 +17,13 @@ from calibrant.registry import register
 @dataclass(frozen=True, kw_only=True, eq=False)
 class IdentityMap(CalibrationMap):
     """The map that returns the scores as they came, without a copy."""
+
+    gives = "logit"
+
+    def formula(self, ops: Ops, log_p: Any) -> Any:
+        """Return the log-probabilities."""
+        del ops
+        return log_p
 
     def transform(self, predictions: Predictions) -> tuple[Scores, Kind]:
         """Return the read-only scores of the batch themselves."""

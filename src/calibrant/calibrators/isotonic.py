@@ -8,6 +8,7 @@ Sources: Zadrozny and Elkan 2002; Ayer et al. 1955. The smoothing and the log-od
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from calibrant.calibrators.base import CalibrationMap, Calibrator, Scores
 from calibrant.errors import require
+from calibrant.formulas import Ops, expit, interpolated, normalized
 from calibrant.predictions import Kind, Predictions
 from calibrant.registry import register
 from calibrant.solvers.columns import columns, effective_weights, label_mass, map_columns
@@ -63,7 +65,6 @@ class IsotonicMap(CalibrationMap):
     offsets: NDArray[np.int64]
     centres: Floats
     levels: Floats
-    floor: float
 
     def __post_init__(self) -> None:
         k, offsets = self.record.k, self.offsets
@@ -78,6 +79,20 @@ class IsotonicMap(CalibrationMap):
         steps = np.delete(np.diff(self.centres), offsets[1:-1] - 1)  # but for those from class to class
         require(bool((steps > 0).all()), "centres", "rise within each class")
         check_zero(self.floor)
+
+    def formula(self, ops: Ops, log_p: Any) -> Any:
+        """Return the probabilities of the interpolated log-odds over their row sums."""
+        knots, levels = (self._padded(flat, fill) for flat, fill in ((self.centres, np.inf), (self.levels, None)))
+        p = ops.minimum(ops.exp(log_p), ops.constant(1 - np.finfo(np.float64).epsneg))
+        odds = ops.log(p) - ops.log(ops.constant(1.0) - p)
+        return normalized(ops, expit(ops, interpolated(ops, odds, knots, levels)), p)
+
+    def _padded(self, flat: Floats, fill: float | None) -> Floats:
+        """Return the knots as (k, most), filled up with a number or with the last of each class."""
+        sizes = np.diff(self.offsets)
+        at = np.minimum(np.arange(sizes.max()), sizes[:, None] - 1)
+        padded: Floats = flat[self.offsets[:-1, None] + at]
+        return padded if fill is None else np.where(np.arange(sizes.max()) < sizes[:, None], padded, fill)
 
     def transform(self, predictions: Predictions) -> tuple[Scores, Kind]:
         """Return the probabilities (n, k) in the dtype of the scores."""

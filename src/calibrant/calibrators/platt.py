@@ -7,6 +7,7 @@ Source: Platt 1999; the log-odds in place of raw scores and the prior are ours (
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +15,10 @@ from numpy.typing import NDArray
 from calibrant import kernels
 from calibrant.calibrators.base import CalibrationMap, Calibrator, Scores
 from calibrant.errors import require
+from calibrant.formulas import Ops, expit, log_odds, normalized
 from calibrant.predictions import Kind, Predictions
 from calibrant.registry import register
-from calibrant.solvers.columns import normalized
+from calibrant.solvers.columns import divided
 from calibrant.solvers.logistic import Logistic, LogisticMinimum, minimise_each
 from calibrant.solvers.odds import as_logits, label_odds
 from calibrant.solvers.rows import FLOOR, FitRows
@@ -76,7 +78,6 @@ class PlattMap(CalibrationMap):
 
     slope: Floats
     intercept: Floats
-    floor: float
 
     def __post_init__(self) -> None:
         shapes = self.slope.shape == self.intercept.shape == (self.record.k,)
@@ -86,12 +87,17 @@ class PlattMap(CalibrationMap):
         require(finite, "slope and intercept", "be finite")
         check_zero(self.floor)
 
+    def formula(self, ops: Ops, log_p: Any) -> Any:
+        """Return sigma(slope * s + intercept) over its row sums."""
+        odds = log_odds(ops, log_p) * ops.constant(self.slope) + ops.constant(self.intercept)
+        return normalized(ops, expit(ops, odds), ops.exp(log_p))
+
     def transform(self, predictions: Predictions) -> tuple[Scores, Kind]:
         """Return the probabilities (n, k) in the dtype of the scores."""
         batch = as_logits(without_zeros(predictions, self.floor))
         total = batch.summary.total
         out = kernels.logistic_apply(batch.scores, self.slope, self.intercept, logits=True, total=total, floor=FLOOR)
-        return normalized(out, out.sum(1, dtype=np.float64), batch), "probability"
+        return divided(out, out.sum(1, dtype=np.float64), batch), "probability"
 
     @property
     def n_parameters(self) -> int:

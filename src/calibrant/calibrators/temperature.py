@@ -7,12 +7,14 @@ Source: Guo, Pleiss, Sun and Weinberger, On calibration of modern neural network
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from calibrant import kernels
 from calibrant.calibrators.base import CalibrationMap, Calibrator, Scores
 from calibrant.errors import require
+from calibrant.formulas import Ops
 from calibrant.predictions import Kind, Predictions
 from calibrant.registry import register
 from calibrant.solvers.rows import FLOOR, FitRows
@@ -25,7 +27,7 @@ class TemperatureMap(CalibrationMap):
     """Multiply the logits by ``beta`` = 1/T > 0; ``floor`` stands for exact zeros."""
 
     beta: float
-    floor: float
+    gives = "logit"
 
     def __post_init__(self) -> None:
         require(0 < self.beta < np.inf, "beta", "be positive and finite", self.beta)
@@ -35,6 +37,10 @@ class TemperatureMap(CalibrationMap):
     def temperature(self) -> float:
         """The temperature T = 1 / beta."""
         return 1 / self.beta
+
+    def formula(self, ops: Ops, log_p: Any) -> Any:
+        """Return beta u."""
+        return log_p * ops.constant(self.beta)
 
     def transform(self, predictions: Predictions) -> tuple[Scores, Kind]:
         """Return beta z for logits, softmax(beta log p) for probabilities, in the dtype of the scores (n, k)."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from calibrant import kernels
 from calibrant.calibrators.base import CalibrationMap, Calibrator, Scores
 from calibrant.errors import require
+from calibrant.formulas import Ops
 from calibrant.predictions import Kind, Predictions
 from calibrant.registry import register
 from calibrant.solvers.quasi_newton import PairsMinimum, Point, minimise_pairs
@@ -69,7 +71,7 @@ class VectorMap(CalibrationMap):
 
     scale: Floats
     shift: Floats
-    floor: float
+    gives = "logit"
 
     def __post_init__(self) -> None:
         shapes = self.scale.shape == self.shift.shape == (self.record.k,)
@@ -77,6 +79,10 @@ class VectorMap(CalibrationMap):
         finite = bool(np.isfinite(self.scale).all() and np.isfinite(self.shift).all())
         require(finite, "scale and shift", "be finite")
         check_zero(self.floor)
+
+    def formula(self, ops: Ops, log_p: Any) -> Any:
+        """Return scale * u + shift."""
+        return log_p * ops.constant(self.scale) + ops.constant(self.shift)
 
     def transform(self, predictions: Predictions) -> tuple[Scores, Kind]:
         """Return scale * u + shift for logits, its softmax for probabilities, in the dtype of the scores (n, k)."""

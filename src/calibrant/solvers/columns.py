@@ -47,10 +47,10 @@ def map_columns(predictions: Predictions, floor: float, mapped: Callable[[int, F
         if c % width == width - 1 or c == k - 1:
             first = c - c % width
             out[:, first : c + 1] = buffer[: c + 1 - first].T
-    return normalized(out, sums, predictions)
+    return divided(out, sums, predictions)
 
 
-def normalized(values: Scores, sums: Floats, fallback: Predictions) -> Scores:
+def divided(values: Scores, sums: Floats, fallback: Predictions) -> Scores:
     """Return ``values`` (n, k), divided in place by the row ``sums`` (n,); a row of sum 0 keeps its probabilities."""
     empty = sums == 0
     values /= np.where(empty, 1.0, sums)[:, None].astype(values.dtype)

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrant import kernels
+from calibrant.formulas import TINY
 from calibrant.predictions import Predictions
-from calibrant.solvers.zeros import TINY
 
 Floats = NDArray[np.float64]
 Scores = NDArray[np.floating]
@@ -24,6 +24,18 @@ FLOOR = TINY
 # Rounding of single precision averages out over many entries; fewer are widened, so that solvers meet smooth functions.
 _WIDENED = 1 << 20
 _BLOCK = 1 << 18  # entries of the float64 temporaries that soft labels need: 2 MB each
+
+
+def log_probabilities(predictions: Predictions, rows: slice) -> Floats:
+    """Return the log-probabilities (b, k) of some rows of a batch, at least log `FLOOR`, float64."""
+    total = predictions.summary.total[rows] if predictions.logits else None
+    return _log_probabilities(predictions.scores[rows], total)
+
+
+def _log_probabilities(scores: Scores, total: Floats | None) -> Floats:
+    """Return them from probabilities (b, k), or from logits with their log-sum-exp ``total`` (b,)."""
+    wide = scores.astype(np.float64)  # a copy
+    return np.log(np.maximum(wide, FLOOR)) if total is None else np.maximum(wide - total[:, None], np.log(FLOOR))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -120,7 +132,7 @@ class FitRows:
     def soft_blocks(self) -> Iterator[tuple[slice, Floats]]:
         """Yield blocks of rows with their soft labels (block, k)."""
         assert self.soft is not None
-        return ((rows, self.soft[rows]) for rows in self._slices())
+        return ((rows, self.soft[rows]) for rows in self.slices())
 
     def picked_probabilities(self, columns: NDArray[np.integer]) -> Floats:
         """Return one probability a row (n,), of the class in ``columns``, from logits."""
@@ -130,10 +142,15 @@ class FitRows:
     def probability_blocks(self) -> Iterator[tuple[slice, Scores]]:
         """Yield blocks of rows with their probabilities (block, k), from logits, in their dtype."""
         total = self.total.astype(self.scores.dtype)
-        for rows in self._slices():
+        for rows in self.slices():
             yield rows, np.exp(self.scores[rows] - total[rows, None])
 
-    def _slices(self) -> Iterator[slice]:
+    def log_probabilities(self, rows: slice) -> Floats:
+        """Return the log-probabilities (b, k) of some rows, at least log `FLOOR`, float64."""
+        return _log_probabilities(self.scores[rows], self.total[rows] if self.logits else None)
+
+    def slices(self) -> Iterator[slice]:
+        """Yield blocks of rows."""
         step = max(1, _BLOCK // self.k)
         return (slice(start, start + step) for start in range(0, len(self.scores), step))
 

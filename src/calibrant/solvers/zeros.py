@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrant.errors import require
+from calibrant.formulas import TINY
 from calibrant.predictions import Predictions
 
 Floats = NDArray[np.float64]
 Scores = NDArray[np.floating]
 
-TINY = float(np.finfo(np.float64).tiny)  # the smallest number whose logarithm keeps full precision
 _BLOCK = 1 << 16  # entries: a block stays in the cache between its two reads
 
 

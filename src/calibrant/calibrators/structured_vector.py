@@ -1,0 +1,36 @@
+"""Structured vector scaling: a slope and an intercept a class on few features, held back where rows are few.
+
+Formula: q = softmax(z + D_1 z + D_2 r + D_3 r^(1/4) + b), with z the log-probabilities of the temperature map,
+r = exp z and D diagonal. The ridge on these changes of the temperature map is, times the penalty, k / n on D and b, and
+1 / n on what all classes share.
+Source: Berta, Holzmueller, Jordan and Bach 2025; the features r and r^(1/4) and the choice of the penalty are ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from calibrant.calibrators.log_linear import LogLinearMap, Path
+from calibrant.calibrators.structured import Structured
+from calibrant.predictions import Predictions
+from calibrant.registry import register
+
+
+@register(
+    "calibrator",
+    "svs",
+    reference="berta2025",
+    depends_on_row_count=True,
+    differentiable=True,
+    suits_imbalance=True,
+    parameters="at most 4 k + 4",
+    wants_rows="5k",
+    cost="O(n k) a pass, 50 to 200 passes",
+)
+@dataclass(frozen=True, kw_only=True)
+class StructuredVectorScaling(Structured):
+    """Give each class a slope and an intercept, with a penalty that pulls all of them to the temperature map."""
+
+    def learn(self, predictions: Predictions) -> LogLinearMap:
+        """Return the map of the best slopes."""
+        return self.learn_along(Path(self.slopes_recipe, self.base, lambda base: None), predictions)
