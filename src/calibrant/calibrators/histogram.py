@@ -1,64 +1,55 @@
 """A few bins for each class against the rest: every score in a bin gets the share of labels seen there.
 
 Formula: a bin of weight W, label mean y and mean score s gets (W y + m s) / (W + m); rows divided by their sums.
-Source: Zadrozny and Elkan 2001; the smoothing is ours.
+Sources: Zadrozny and Elkan 2001; Gupta and Ramdas 2021 for the guarantee; the smoothing is ours.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrant.calibrators.base import CalibrationMap, Calibrator, Scores
+from calibrant.calibrators.base import CalibrationMap, Calibrator
 from calibrant.errors import require
-from calibrant.predictions import Kind, Predictions
+from calibrant.formulas import Ops, normalized
+from calibrant.predictions import Predictions
 from calibrant.registry import register
-from calibrant.solvers.columns import columns, effective_weights, label_mass, map_columns
-from calibrant.solvers.zeros import check_zero, floor_of
+from calibrant.solvers.class_scores import class_scores, mass_edges, raised
+from calibrant.solvers.columns import effective_weights, label_mass
+from calibrant.solvers.zeros import check_zero, prepared
 
 Floats = NDArray[np.float64]
-
-# Cumulative weights within this share of a target count as having reached it: their sums carry rounding.
-_REACHED = 1e-12
+Counts = NDArray[np.int64]
 
 
-def _mass_edges(p: Floats, weights: Floats, bins: int) -> Floats:
-    """Return the inner edges (bins - 1,) of bins of equal weight, scores themselves, so that ties are never split.
-
-    Where ties leave fewer bins, the last edges are infinite.
-    """
-    order = np.argsort(p)
-    reached = np.cumsum(weights[order])
-    targets = np.arange(1, bins) / bins * reached[-1] * (1 - _REACHED)
-    edges = np.unique(p[order[np.searchsorted(reached, targets)]])
-    edges = edges[edges < p[order[-1]]]  # nothing lies above the largest score
-    return np.append(edges, np.full(bins - 1 - len(edges), np.inf))
-
-
-def _levels(p: Floats, outcome: Floats, weights: Floats, edges: Floats, smoothing: float) -> Floats:
-    """Return the smoothed label mean of each bin (bins,); a bin without rows gets the score of its middle."""
+def _levels(p: Floats, outcome: Floats, weights: Floats, edges: Floats, smoothing: float) -> tuple[Floats, Counts]:
+    """Return the smoothed label mean of each bin (bins,), where it is empty the score of its middle, and its rows."""
     bins = len(edges) + 1
-    place = np.searchsorted(edges, p)  # right-closed: edge < p <= next edge
+    place = np.searchsorted(raised(edges), p)  # right-closed: edge < p <= next edge
     mass, labels, scores = (np.bincount(place, weights * column, bins) for column in (1.0, outcome, p))
     ends = np.clip(np.concatenate([[0.0], edges, [1.0]]), 0.0, 1.0)
     middle = (ends[:-1] + ends[1:]) / 2
     mean = np.where(mass > 0, scores / np.where(mass > 0, mass, 1.0), middle)
-    return (labels + smoothing * mean) / (mass + smoothing)
+    total = mass + smoothing
+    levels = np.where(total > 0, (labels + smoothing * mean) / np.where(total > 0, total, 1.0), mean)
+    return levels, np.bincount(place, minlength=bins)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class HistogramMap(CalibrationMap):
     """Class c maps p to ``levels[c, b]`` where ``edges[c, b - 1] < p <= edges[c, b]``.
 
-    ``edges`` (k, bins - 1) rising, infinite where a class has fewer bins; ``levels`` (k, bins).
+    ``edges`` (k, bins - 1) rising, infinite where a class has fewer bins; ``levels`` (k, bins). ``rows`` (k, bins) are
+    the rows that count for `guarantee`, ``smoothing`` the pseudo-rows beside them.
     """
 
     edges: Floats
     levels: Floats
-    floor: float
+    rows: Counts
+    smoothing: float
 
     def __post_init__(self) -> None:
         k = self.record.k
@@ -68,15 +59,38 @@ class HistogramMap(CalibrationMap):
         rising = not np.isnan(self.edges).any() and bool((self.edges[:, 1:] >= self.edges[:, :-1]).all())
         require(rising, "edges", "be numbers that do not fall")
         require(bool(((self.levels >= 0) & (self.levels <= 1)).all()), "levels", "lie in [0, 1]")
+        counted = self.rows.shape == self.levels.shape and bool((self.rows >= 0).all())
+        require(counted, "rows", "count the rows of each bin", f"shape {self.rows.shape}")
+        require(0 <= self.smoothing < np.inf, "smoothing", "be at least 0 and finite", self.smoothing)
         check_zero(self.floor)
 
-    def transform(self, predictions: Predictions) -> tuple[Scores, Kind]:
-        """Return the probabilities (n, k) in the dtype of the scores."""
-        return map_columns(predictions, self.floor, self._mapped), "probability"
+    def guarantee(self, alpha: float) -> Floats:
+        """Return how far each level (k, bins) can be from the truth, for all bins of a class at once, but for alpha.
 
-    def _mapped(self, c: int, p: Floats) -> Floats:
-        levels: Floats = self.levels[c, np.searchsorted(self.edges[c], p)]
-        return levels
+        With probability 1 - alpha over the calibration rows, |levels[c, b] - P(class c | p_c in bin b)| is at most
+        (sqrt(m log(2 B / alpha) / 2) + n - m + smoothing) / (n + smoothing) in every bin b of class c: B bins, n rows
+        in the bin, of which m are not the one that sets its edge. Rows on edges left out (n = m) and without smoothing
+        this is the bound of Gupta and Ramdas, sqrt(log(2 B / alpha) / (2 m)) with m at least floor(n / B) - 1. For all
+        classes at once take alpha / k. It concerns the levels, not the rows after their division by their sums.
+
+        1, which says nothing, for a bin without rows, for weighted rows and, as edges of equal mass need scores of a
+        continuous distribution, for a class whose calibration scores are not all different.
+
+        Raises
+        ------
+        DataError : if alpha does not lie in (0, 1).
+        """
+        require(0 < alpha < 1, "alpha", "lie in (0, 1)", alpha)
+        bins = np.isfinite(self.edges).sum(1, keepdims=True) + 1  # (k, 1)
+        inner = np.maximum(self.rows - (np.arange(self.rows.shape[1]) < bins - 1), 0)
+        drift = np.sqrt(inner * np.log(2 * bins / alpha) / 2) + (self.rows - inner) + self.smoothing
+        none = self.rows == 0
+        return np.where(none, 1.0, np.minimum(1.0, drift / np.where(none, 1.0, self.rows + self.smoothing)))
+
+    def formula(self, ops: Ops, log_p: Any) -> Any:
+        """Return the level of each bin over the row sums."""
+        p = ops.exp(log_p)
+        return normalized(ops, ops.pick(self.levels, ops.place(p, raised(self.edges), right=False)), p)
 
     @property
     def n_parameters(self) -> int:
@@ -93,19 +107,22 @@ class HistogramMap(CalibrationMap):
     parameters="at most bins k",
     wants_rows="50 bins k",
     cost="O(k n log n)",
+    guarantee="each level within a stated distance of the truth: the map's `guarantee(alpha)`",
 )
 @dataclass(frozen=True, kw_only=True)
 class HistogramBinning(Calibrator):
     """Replace each class probability by the share of its labels in the same bin, smoothed.
 
-    The simplest non-parametric map, easy to check by hand. It throws away the order within a bin; `isotonic` keeps it
-    and is nearly always better.
+    The simplest non-parametric map, easy to check by hand, and one with a guarantee for finite samples, whatever the
+    classifier (Gupta and Ramdas 2021): ``guarantee(alpha)`` of the map. It throws away the order within a bin;
+    `isotonic` keeps it and is nearly always better.
 
     Parameters
     ----------
     bins : number of bins a class, 2 or more.
     edges : "mass" puts the same weight in every bin, without splitting ties; "width" cuts [0, 1] evenly.
     smoothing : pseudo-rows at the mean score of each bin, labelled as the score says; they keep the log loss finite.
+        0: plain shares; one that is 0 then becomes the smallest positive number.
     zero : what stands for an exact zero, in (0, 1). None: half the smallest positive calibration probability.
 
     Notes
@@ -122,15 +139,18 @@ class HistogramBinning(Calibrator):
     def __post_init__(self) -> None:
         require(isinstance(self.bins, int) and self.bins >= 2, "bins", "be a whole number of at least 2", self.bins)
         require(self.edges in ("mass", "width"), "edges", "be 'mass' or 'width'", repr(self.edges))
-        require(0 < self.smoothing < np.inf, "smoothing", "be positive and finite", self.smoothing)
+        require(0 <= self.smoothing < np.inf, "smoothing", "be at least 0 and finite", self.smoothing)
         check_zero(self.zero)
 
     def learn(self, predictions: Predictions) -> HistogramMap:
         """Return the map of the smoothed bins."""
-        floor, weights = floor_of(predictions, self.zero), effective_weights(predictions)
-        edges, levels = np.empty((predictions.k, self.bins - 1)), np.empty((predictions.k, self.bins))
-        even = np.arange(1, self.bins) / self.bins
-        for c, p in columns(predictions.probabilities, floor):
-            edges[c] = _mass_edges(p, weights, self.bins) if self.edges == "mass" else even
-            levels[c] = _levels(p, label_mass(predictions, c), weights, edges[c], self.smoothing)
-        return HistogramMap(edges=edges, levels=levels, floor=floor, record=self.fit_record(predictions))
+        (batch, floor), weights = prepared(predictions, self.zero), effective_weights(predictions)
+        k, bins, even = batch.k, self.bins, np.arange(1, self.bins) / self.bins
+        edges, levels, rows = np.empty((k, bins - 1)), np.empty((k, bins)), np.zeros((k, bins), np.int64)
+        for c, p in enumerate(class_scores(batch, np.exp)):
+            edges[c] = mass_edges(p, weights, bins) if self.edges == "mass" else even
+            levels[c], found = _levels(p, label_mass(batch, c), weights, edges[c], self.smoothing)
+            if batch.weights is None and (self.edges == "width" or len(np.unique(p)) == len(p)):
+                rows[c] = found
+        record = self.fit_record(predictions)
+        return HistogramMap(edges=edges, levels=levels, rows=rows, smoothing=self.smoothing, floor=floor, record=record)
