@@ -50,7 +50,8 @@ def minimise_each(function: Callable[[Floats], Logistic], start: Floats) -> Logi
     step, predicted = _newton(here)
     share = np.ones(x.shape[1])  # of the Newton step, by class
     for calls in range(1, MOST_CALLS):
-        if predicted.sum() <= CERTIFIED and bool((share == 1).all()):
+        settled = (share == 1) | (predicted <= here.noise)  # a promise that drowns in rounding cannot be checked
+        if predicted.sum() <= CERTIFIED and bool(settled.all()):
             return LogisticMinimum(x + step, calls, float(predicted.sum()))
         there = function(x + share * step)
         lower = there.value <= here.value - 2 * SUFFICIENT * share * predicted + here.noise

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,35 @@ class PairsMinimum(NamedTuple):
     def converged(self) -> bool:
         """Whether the predicted decrease is within ``CERTIFIED``."""
         return self.decrease <= CERTIFIED
+
+
+class Metric(Protocol):
+    """Coordinates in which the curvature is about the identity."""
+
+    def to_scaled(self, gradient: Floats) -> Floats:
+        """Return the gradient in these coordinates."""
+
+    def from_scaled(self, step: Floats) -> Floats:
+        """Return the step in the original coordinates."""
+
+
+class Diagonal(NamedTuple):
+    """The roots of the diagonal of a curvature, of any shape."""
+
+    roots: Floats
+
+    @classmethod
+    def of(cls, curvature: Floats) -> Diagonal:
+        """Return the metric of a diagonal; what never moves is lifted to a condition of 1e10."""
+        return cls(np.sqrt(np.maximum(curvature, 1e-10 * curvature.max() + np.finfo(np.float64).tiny)))
+
+    def to_scaled(self, gradient: Floats) -> Floats:
+        """Return the gradient in the coordinates where the diagonal is one."""
+        return np.asarray(gradient / self.roots)
+
+    def from_scaled(self, step: Floats) -> Floats:
+        """Return the step in the original coordinates."""
+        return np.asarray(step / self.roots)
 
 
 class Blocks(NamedTuple):
@@ -105,14 +134,16 @@ class _Memory:
         return -q
 
 
-def minimise_pairs(function: Callable[[Floats], Point], start: Floats, noise: float) -> PairsMinimum:
-    """Return the minimum of a convex ``function`` of an array (2, k).
+def minimise_pairs(
+    function: Callable[[Floats], Point], start: Floats, noise: float, metric: Callable[[Floats], Metric] = Blocks.of
+) -> PairsMinimum:
+    """Return the minimum of a convex ``function`` of an array (2, k), or of the shape that another ``metric`` takes.
 
     ``noise`` is how far rounding may move a value. The blocks of the metric are those of the start, and are taken anew
     every ``RENEWED`` steps: far from the start, where classes are nearly separable, they may have changed by a lot.
     """
     x, here, calls, steps, share = start, function(start), 1, 0, 1.0
-    blocks, memory = Blocks.of(here.curvature), _Memory()
+    blocks, memory = metric(here.curvature), _Memory()
     while True:
         gradient = blocks.to_scaled(here.gradient)
         left = _dot(gradient, gradient) / 2
@@ -127,7 +158,7 @@ def minimise_pairs(function: Callable[[Floats], Point], start: Floats, noise: fl
         memory.add(share * direction, blocks.to_scaled(there.gradient) - gradient)
         x, here, share, steps = x + share * blocks.from_scaled(direction), there, 1.0, steps + 1
         if steps % RENEWED == 0:
-            blocks, memory = Blocks.of(here.curvature), _Memory()
+            blocks, memory = metric(here.curvature), _Memory()
 
 
 def _dot(a: Floats, b: Floats) -> float:
