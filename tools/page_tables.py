@@ -21,16 +21,20 @@ def figure(value: float, digits: int = 4) -> str:
 
 def place(page: Path, name: str) -> str:
     """Return the table that stands on a page."""
-    found = re.search(rf"<!-- table: {re.escape(name)} -->\n(.*?)\n<!-- end -->", page.read_text(), re.S)
-    if found is None:
-        raise LookupError(f"{page.name} has no place for {name}")
-    return found[1]
+    return _found(page, name)[1]
 
 
 def write(page: Path, tables: dict[str, Callable[[], str]], only: str) -> None:
     """Make the tables (one of them if ``only`` is not empty) and put each in its place as soon as it is made."""
     for name, make in tables.items():
         if only in ("", name):
-            new, head = make(), f"<!-- table: {name} -->\n"
-            page.write_text(page.read_text().replace(f"{head}{place(page, name)}\n", f"{head}{new}\n", 1))
+            new, old = make(), _found(page, name)
+            page.write_text(f"{old.string[: old.start(1)]}{new}{old.string[old.end(1) :]}")
             print(f"{name}\n{new}\n", flush=True)
+
+
+def _found(page: Path, name: str) -> re.Match[str]:
+    found = re.search(rf"<!-- table: {re.escape(name)} -->\n(.*?)\n<!-- end -->", page.read_text(), re.S)
+    if found is None:
+        raise LookupError(f"{page.name} has no place for {name}")
+    return found

@@ -51,7 +51,7 @@ BLOCK = "skce_test(estimator='block')"
 SPECS = [*LIMIT, *MIXED, *REDRAWN]
 REDRAWN_ROWS = (50, 200, 1000)
 MIXED_ROWS = 1000  # with fewer rows labels are nearly always redrawn
-LIMIT_ROWS = (50, 100, 200, 500, 1000, 2000, 5000)
+LIMIT_ROWS = (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
 POWER_SPECS = [spec for spec in SPECS if "p_value" not in spec]
 POWER_ROWS, POWER_TEMPERATURE = 1000, 1.5
 CURVE_CLASSES = (2, 10)

@@ -183,33 +183,6 @@ def test_a_measure_that_is_not_defined_gives_no_p_value():
 
 
 @every_test
-def test_order_and_shards_change_nothing(spec):
-    batch = weighted(simulate(150), np.random.default_rng(1).integers(0, 3, 150).astype(float))
-    test = make_test(spec)
-    whole = test(batch)
-    assert 0 < whole.p_value <= 1
-    order = np.random.default_rng(2).permutation(150)
-    pieces = [test.statistic(batch.take(rows)) for rows in np.array_split(order, 3)]
-    merged = pieces[2].merge(pieces[0]).merge(pieces[1]).compute()
-    assert merged.p_value == pytest.approx(whole.p_value, abs=ROUNDING)
-    assert merged.statistic == pytest.approx(whole.statistic, rel=1e-9)
-    assert merged.n == whole.n == np.count_nonzero(batch.weights)
-
-
-@every_test
-def test_scale_of_weights_and_absent_rows(spec):
-    batch = simulate(150)
-    weights = random_weights(150)
-    weights[:50] = 0.0
-    test = make_test(spec)
-    found = test(weighted(batch, weights))
-    assert test(weighted(batch, 7 * weights)).p_value == pytest.approx(found.p_value, abs=1e-9)
-    kept = batch.take(np.arange(50, 150))
-    alone = Predictions.from_probabilities(kept.scores, kept.labels, weights=weights[50:], start=50)
-    assert test(alone).p_value == pytest.approx(found.p_value, abs=ROUNDING)
-
-
-@every_test
 def test_logits_and_probabilities_agree(spec):
     rng = np.random.default_rng(5)
     logits = rng.normal(size=(120, 3))
