@@ -32,9 +32,8 @@ def _bins(h: Floats, right: Floats, weights: Floats, points: int, smoothing: flo
     edges = mass_edges(h, weights, bins) if bins > 1 else np.empty(0)
     place = np.searchsorted(raised(edges), h)
     mass, hits = (np.bincount(place, weights * column, bins) for column in (np.ones_like(h), right))
-    level: Floats = hits / (mass + smoothing)
-    slope: Floats = smoothing / (mass + smoothing)
-    return edges, level, slope
+    total: Floats = (mass + smoothing).astype(np.float64)
+    return edges, hits / total, smoothing / total
 
 
 def _padded(rows: list[Floats], width: int, fill: float) -> Floats:
