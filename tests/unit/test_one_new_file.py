@@ -12,13 +12,14 @@ SOURCE = '''"""Mixing with the uniform distribution: (1 - epsilon) p + epsilon /
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calibrant.calibrators.base import CalibrationMap, Calibrator
 from calibrant.errors import require
-from calibrant.predictions import Kind, Predictions
+from calibrant.formulas import Ops
+from calibrant.predictions import Predictions
 from calibrant.registry import register
 
 
@@ -36,10 +37,9 @@ class UniformMixtureMap(CalibrationMap):
         """One."""
         return 1
 
-    def transform(self, predictions: Predictions) -> tuple[NDArray[np.floating], Kind]:
+    def formula(self, ops: Ops, log_p: Any) -> Any:
         """Return the mixed probabilities."""
-        p = predictions.probabilities
-        return ((1 - self.epsilon) * p + self.epsilon / predictions.k).astype(p.dtype), "probability"
+        return ops.exp(log_p) * ops.constant(1 - self.epsilon) + ops.constant(self.epsilon / self.record.k)
 
 
 @register("calibrator", "uniform_mixture", preserves_argmax=True, parameters="1", cost="O(n k)")

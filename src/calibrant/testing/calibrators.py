@@ -10,14 +10,14 @@ from collections.abc import Callable
 
 from calibrant.calibrators.base import Calibrator, calibrator
 from calibrant.predictions import Predictions
-from calibrant.testing import of_declarations, of_fits, of_maps
+from calibrant.testing import of_declarations, of_fits, of_formulas, of_maps
 from calibrant.testing.bank import bank as shipped_bank
 
 Law = Callable[[Calibrator, Predictions], None]
 
 CALIBRATOR_LAWS: dict[str, Law] = {
     name: check
-    for file in (of_maps, of_fits, of_declarations)
+    for file in (of_maps, of_fits, of_declarations, of_formulas)
     for name, check in vars(file).items()
     if name.startswith("check_")
 }

@@ -33,6 +33,14 @@ def SAMPLING(parameters: int, rows: int) -> float:  # noqa: N802
     return 3 * (parameters + 1) / (2 * rows)
 
 
+def FORMULAS(dtype: np.dtype[Any]) -> float:  # noqa: N802
+    """Kernels and the formula round at different places, in the precision of the scores.
+
+    A logit of 30 carries 30 units in the last place of 1, and slopes of a few hundred amplify them.
+    """
+    return 1e-12 + 100 * float(np.finfo(dtype).eps)
+
+
 SLOPES = 1e-2
 """Central differences of step 0.01 err by step^2 / 6 = 2e-5 times a third derivative, which is below a few hundred for
 slopes up to 5; a jump of 0.001 between two steps of 0.01 already shows as 0.05."""

@@ -19,6 +19,9 @@ class Altered(CalibrationMap):
 
     change: object = None
 
+    def formula(self, ops, log_p):
+        return ops.exp(log_p)
+
     def transform(self, predictions):
         return self.change(predictions.probabilities.astype(float)), "probability"
 
@@ -68,6 +71,7 @@ BREAKS = {
     "whole_weights": ("over_confident", Broken(lambda b: lambda p: scaled(p, 1 + b.effective_rows / 99))),
     "one_hot_labels": ("over_confident", Broken(lambda b: lambda p: scaled(p, 1 + b.soft))),
     "features": ("over_confident", Broken(lambda b: lambda p: scaled(p, 1 + (b.features is None)))),
+    "formula": ("over_confident", Broken(lambda b: lambda p: scaled(p, 1.01))),
     "parameters": ("over_confident", Broken(lambda b: lambda p: p, parameters="k")),
     "truth_recovered": ("biased", Broken(lambda b: lambda p: scaled(p, 1 + len(b) / 1e4), recovers_truth=True)),
 }
