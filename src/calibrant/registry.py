@@ -42,7 +42,8 @@ class Capabilities:
 
     ``parameters`` and ``wants_rows`` are short formulas in k, for people and for the choice of the simpler map.
     ``depends_on_row_count`` marks methods that weigh the data against a prior: they use Kish's effective number
-    of rows, so that scaling all weights changes nothing, but an integer weight is then not a repetition.
+    of rows, so that scaling all weights changes nothing, but an integer weight is then not a repetition. ``compared`` is
+    the spec under which a comparison that names no method holds it.
     """
 
     preserves_argmax: bool = False
@@ -61,6 +62,7 @@ class Capabilities:
     wants_rows: str = "1"
     cost: str = "O(n k)"
     guarantee: str = ""
+    compared: str = ""
 
     def words(self) -> dict[str, str]:
         """Return all that holds in one list, then each figure, by name."""

@@ -65,3 +65,14 @@ def test_the_prior_of_vector_scaling_is_cheap_where_rows_are_plenty(name):
     train, _ = halves(name)
     with_prior, without = (log_loss(fit(train, spec)(train)) for spec in ("vector", "vector(prior=1e-6)"))
     assert without <= with_prior <= without + 1e-4
+
+
+@pytest.mark.parametrize("name", GOLDEN["structured"]["sets"])
+def test_the_published_objective_of_structured_matrix_scaling(name):
+    golden = GOLDEN["structured"]["sets"][name]
+    train, test = halves(name)
+    learnt = fit(train, "sms(penalty=1.0, features='logits', rank=0)")
+    n, k = len(train), train.k
+    ridge = ((learnt.slopes[0] - 1) ** 2).sum() + (learnt.shift**2).sum() + (k - 1) * (learnt.matrix**2).sum()
+    assert log_loss(learnt(train)) + k / n * ridge <= golden["objective"] + 1e-7
+    assert log_loss(learnt(test)) <= golden["log_loss"] + 1e-4

@@ -101,6 +101,7 @@ class HistogramMap(CalibrationMap):
 @register(
     "calibrator",
     "histogram",
+    compared="histogram",
     reference="zadrozny2001",
     depends_on_row_count=True,
     suits_imbalance=True,

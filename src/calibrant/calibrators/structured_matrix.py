@@ -3,7 +3,7 @@
 Formula: q = softmax(z + D_1 z + D_2 r + D_3 r^(1/4) + z M + r N + b), with z the log-probabilities of the temperature
 map, r = exp z, D diagonal, M and N zero on the diagonal. The ridge on these changes of the temperature map is, times
 the penalty, k / n on D and b, (k - 1) k / n on M, a tenth of that on N, 1 / n on what all classes share.
-Source: Berta, Holzmueller, Jordan and Bach 2025; the features r and r^(1/4) and the choice of the penalty are ours.
+Source: Berta, Holzmueller, Jordan and Bach 2026; the features r and r^(1/4) and the choice of the penalty are ours.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ _FEW = 30  # classes up to which r has a matrix of its own
 @register(
     "calibrator",
     "sms",
-    reference="berta2025",
+    compared="sms(penalty=1.0)",
+    reference="berta2026",
     depends_on_row_count=True,
     differentiable=True,
     suits_imbalance=True,

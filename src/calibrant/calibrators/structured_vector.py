@@ -3,7 +3,7 @@
 Formula: q = softmax(z + D_1 z + D_2 r + D_3 r^(1/4) + b), with z the log-probabilities of the temperature map,
 r = exp z and D diagonal. The ridge on these changes of the temperature map is, times the penalty, k / n on D and b, and
 1 / n on what all classes share.
-Source: Berta, Holzmueller, Jordan and Bach 2025; the features r and r^(1/4) and the choice of the penalty are ours.
+Source: Berta, Holzmueller, Jordan and Bach 2026; the features r and r^(1/4) and the choice of the penalty are ours.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from calibrant.registry import register
 @register(
     "calibrator",
     "svs",
-    reference="berta2025",
+    reference="berta2026",
     depends_on_row_count=True,
     differentiable=True,
     suits_imbalance=True,

@@ -60,6 +60,7 @@ class TemperatureMap(CalibrationMap):
 @register(
     "calibrator",
     "temperature",
+    compared="temperature",
     reference="guo2017",
     preserves_argmax=True,
     contains_identity=True,

@@ -22,8 +22,9 @@ from calibrant.errors import is_whole, require
 from calibrant.estimate import strict
 from calibrant.evaluation.cross_fit import Plan, Trial, cross_fit
 from calibrant.evaluation.gathering import check_rows
-from calibrant.evaluation.recommend import IDENTITY, Units, paired_gain, recommend
+from calibrant.evaluation.recommend import IDENTITY, recommend
 from calibrant.predictions import Predictions
+from calibrant.statistics.units import Units, paired_gain
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
@@ -116,7 +117,7 @@ def compare(
     Parameters
     ----------
     predictions : labelled rows that the classifier was not trained on.
-    calibrators : specs or objects; all registered ones by default. The identity is always among them.
+    calibrators : specs or objects; by default those that declare it. The identity is always among them.
     folds : each method is learnt on all folds but one and judged on that one.
     repeats : splits anew; by default 5 up to 2,000 rows, 2 up to 20,000, then 1.
     level : of the intervals of the gains.
@@ -180,6 +181,7 @@ def _result(method: Calibrator, trial: Trial, identity: Trial, units: Units, lev
 
 def _with_identity(calibrators: str | Sequence[str | Calibrator] | None) -> list[Calibrator]:
     """Return the calibrators to compare, the identity first."""
-    specs = [entry.name for entry in registry.entries("calibrator")] if calibrators is None else calibrators
+    usual = [entry.capabilities.compared for entry in registry.entries("calibrator") if entry.capabilities.compared]
+    specs = usual if calibrators is None else calibrators
     chosen = [calibrator(spec) for spec in ([specs] if isinstance(specs, str) else specs)]
     return [calibrator(IDENTITY), *(method for method in chosen if registry.spec_of(method) != IDENTITY)]

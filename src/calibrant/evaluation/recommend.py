@@ -4,57 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
 
 from calibrant.evaluation.cross_fit import Trial
-from calibrant.predictions import Predictions
+from calibrant.statistics.units import Units, paired_gain
 
-Floats = NDArray[np.float64]
 IDENTITY = "identity"
-
-
-@dataclass(frozen=True, eq=False)
-class Units:
-    """The independent units behind rows: ``share`` (n,) of each row, summing to 1, and the ``unit`` (n,) it is in.
-
-    Rows that share an id are one unit.
-    """
-
-    share: Floats
-    unit: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, predictions: Predictions) -> Units:
-        """Return the units of the rows of a batch."""
-        unit = np.unique(predictions.row_keys, return_inverse=True)[1]
-        return cls(predictions.row_weights / predictions.row_weights.sum(), unit)
-
-    def mean(self, values: Floats) -> float:
-        """Return the weighted mean of values (n,), which may be infinite."""
-        return float((self.share * values).sum())
-
-    def standard_error(self, values: Floats, mean: float) -> float:
-        """Return the standard error of the weighted mean over independent units, NaN for a single one."""
-        concentration = float((np.bincount(self.unit, self.share) ** 2).sum())
-        if concentration >= 1:
-            return math.nan
-        residuals = np.bincount(self.unit, self.share * (values - mean))
-        return math.sqrt(float((residuals**2).sum()) / (1 - concentration))
-
-
-def paired_gain(before: Floats, after: Floats, units: Units) -> tuple[float, float]:
-    """Return the weighted mean of before - after over rows (n,) and its standard error.
-
-    The error is that of a weighted mean over independent units. Where a loss is infinite before and finite after the
-    gain is infinite, the other way round it is -inf, and the error is NaN; both are NaN where it goes both ways.
-    """
-    with np.errstate(invalid="ignore"):
-        difference = np.where(before == after, 0.0, before - after)
-        mean = units.mean(difference)
-    return mean, units.standard_error(difference, mean) if math.isfinite(mean) else math.nan
 
 
 def recommend(trials: Mapping[str, Trial], units: Units) -> tuple[str, str]:
