@@ -10,8 +10,8 @@ from calibrant import Predictions
 from calibrant.errors import DataError
 from calibrant.evaluation.cross_fit import Trial
 from calibrant.evaluation.recommend import recommend
-from calibrant.statistics.units import Units, paired_gain
 from calibrant.folds import assign
+from calibrant.statistics.units import Units, paired_gain
 from simulation import simulate
 
 ROWS = 400
@@ -124,12 +124,11 @@ def test_calibrated_scores_are_kept():
 
 
 def test_methods_that_declare_it_are_tried():
-    batch = simulate(120, k=3)
-    named = {method.name for method in compare(batch, repeats=1, folds=2).methods}
-    assert named == {e.capabilities.compared for e in registry.entries("calibrator") if e.capabilities.compared} | {
-        "identity"
-    }
-    assert "temperature" in named
+    comparison = calibrant.compare(simulate(120, k=3), repeats=1, folds=2)
+    declared = {entry.capabilities.compared for entry in calibrant.registry.entries("calibrator")} - {""}
+    assert {method.name for method in comparison.methods} == {"identity", *declared}
+    assert "temperature" in declared
+    json.dumps(comparison.to_dict(), allow_nan=False)
 
 
 def test_few_rows_decline_with_a_sentence():
