@@ -13,6 +13,8 @@ from calibrant import methods
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PAGES = [page for page in PAGES if "methods" not in page.relative_to(ROOT).parts[:2]]
+# Packages that a page may need and an installation may lack.
+OPTIONAL = {"catboost", "lightgbm", "onnx", "onnxruntime", "sklearn", "torch", "xgboost"}
 names = [str(page.relative_to(ROOT)) for page in PAGES]
 
 
@@ -26,6 +28,8 @@ def test_python_examples_run(page, tmp_path, monkeypatch):
     code = blocks(page, "python")
     if not code:
         pytest.skip("no example on this page")
+    for package in OPTIONAL & set(re.findall(r"^(?:import|from) (\w+)", "\n".join(code), re.M)):
+        pytest.importorskip(package, reason=f"{package} is not installed")
     monkeypatch.chdir(tmp_path)
     namespace = {}
     for block in code:
