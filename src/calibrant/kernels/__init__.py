@@ -5,7 +5,9 @@
 
 from calibrant.kernels.affine import AffineSums, affine_pass
 from calibrant.kernels.class_bins import ClassBins, bin_classes, label_bins
+from calibrant.kernels.curves import CurveScale, apply_curves
 from calibrant.kernels.elementwise import exponentials
+from calibrant.kernels.isotonic import IsotonicKnots, ScoreCells, isotonic_knots, score_cells
 from calibrant.kernels.logistic import LogisticSums, logistic_apply, logistic_pass
 from calibrant.kernels.mass_bins import MassBins, mass_bins
 from calibrant.kernels.random import draw_labels, poisson_weights, uniforms
@@ -19,19 +21,24 @@ __all__ = [
     "LANES",
     "AffineSums",
     "ClassBins",
+    "CurveScale",
+    "IsotonicKnots",
     "LogisticSums",
     "MassBins",
     "ReplicateBins",
     "RowScan",
+    "ScoreCells",
     "ValueBins",
     "affine_pass",
     "affine_softmax",
+    "apply_curves",
     "bin_classes",
     "bin_replicates",
     "bin_values",
     "draw_labels",
     "entropy",
     "exponentials",
+    "isotonic_knots",
     "label_bins",
     "log_probabilities",
     "log_softmax",
@@ -42,6 +49,7 @@ __all__ = [
     "ranked_rows",
     "row_variances",
     "scan_rows",
+    "score_cells",
     "softmax",
     "temperature_pass",
     "uniforms",

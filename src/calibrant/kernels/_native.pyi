@@ -8,6 +8,8 @@ _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int64]
 _SmallInts = NDArray[np.int32]
 
+SCORE_CELLS: int
+
 def choose_clone(name: str) -> bool: ...
 def clone_name() -> str: ...
 def apply_function(function: int, values: _Scores, out: _Scores) -> None: ...
@@ -87,6 +89,36 @@ def mass_bins(
     threads: int,
     edges: _Floats,
     planes: _Floats,
+) -> None: ...
+def isotonic_knots(
+    scores: _Scores,
+    weights: _Floats | None,
+    labels: _Ints,
+    soft: _Floats | None,
+    smoothing: float,
+    odds: bool,
+    threads: int,
+    counts: _Ints,
+) -> tuple[_Floats, _Floats]: ...
+def score_cells(
+    scores: _Scores,
+    weights: _Floats | None,
+    labels: _Ints,
+    soft: _Floats | None,
+    threads: int,
+    planes: _Floats,
+) -> None: ...
+def apply_curves(
+    scores: _Scores,
+    log_normalizer: _Floats | None,
+    scale: int,
+    tilt: float,
+    offsets: _Ints,
+    knots: _Floats,
+    levels: _Floats,
+    slopes: _Floats,
+    threads: int,
+    out: _Scores,
 ) -> None: ...
 def bin_values(
     values: _Scores,

@@ -14,6 +14,9 @@ NB_MODULE(_native, m) {
   calibrant::bind_ranked(m);
   calibrant::bind_replicates(m);
   calibrant::bind_mass_bins(m);
+  calibrant::bind_isotonic(m);
+  calibrant::bind_curves(m);
+  calibrant::bind_score_cells(m);
   calibrant::bind_values(m);
   calibrant::bind_softmax(m);
   calibrant::bind_fits(m);
