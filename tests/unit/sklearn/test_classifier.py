@@ -18,6 +18,7 @@ from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils import get_tags
 
 from calibrant import calibrators, load
 from calibrant.errors import CapabilityError, DataError, UnknownMethod
@@ -257,3 +258,14 @@ def test_data_that_cannot_be_calibrated():
         CalibratedClassifier(GaussianNB(), cv=apart).fit(X, Y)
     with pytest.raises(CapabilityError, match="estimator must have"):
         CalibratedClassifier(SGDClassifier(random_state=0), response_method="predict_proba", cv=3).fit(X, Y)
+
+
+def test_two_classes_only_stays_two_classes_only():
+    class Two(GaussianNB):
+        def __sklearn_tags__(self):
+            tags = super().__sklearn_tags__()
+            tags.classifier_tags.multi_class = False
+            return tags
+
+    assert not get_tags(CalibratedClassifier(Two())).classifier_tags.multi_class
+    assert get_tags(CalibratedClassifier(GaussianNB())).classifier_tags.multi_class
