@@ -1,4 +1,4 @@
-"""Doors to other packages: without the package they say in one sentence what to install, and nothing else needs them."""
+"""Doors to other packages: without the package one sentence says what to install, and nothing else needs it."""
 
 import importlib
 import subprocess
