@@ -17,7 +17,7 @@ from calibrant.errors import require
 from calibrant.formulas import Ops, normalized
 from calibrant.predictions import Predictions
 from calibrant.registry import register
-from calibrant.solvers.class_scores import class_scores, mass_edges, raised
+from calibrant.solvers.class_scores import ROUNDING, class_scores, mass_edges
 from calibrant.solvers.columns import effective_weights, label_mass
 from calibrant.solvers.zeros import check_zero, prepared
 
@@ -28,7 +28,7 @@ Counts = NDArray[np.int64]
 def _levels(p: Floats, outcome: Floats, weights: Floats, edges: Floats, smoothing: float) -> tuple[Floats, Counts]:
     """Return the smoothed label mean of each bin (bins,), where it is empty the score of its middle, and its rows."""
     bins = len(edges) + 1
-    place = np.searchsorted(raised(edges), p)  # right-closed: edge < p <= next edge
+    place = np.searchsorted(edges, p)  # right-closed: edge < p <= next edge
     mass, labels, scores = (np.bincount(place, weights * column, bins) for column in (1.0, outcome, p))
     ends = np.clip(np.concatenate([[0.0], edges, [1.0]]), 0.0, 1.0)
     middle = (ends[:-1] + ends[1:]) / 2
@@ -90,7 +90,7 @@ class HistogramMap(CalibrationMap):
     def formula(self, ops: Ops, log_p: Any) -> Any:
         """Return the level of each bin over the row sums."""
         p = ops.exp(log_p)
-        return normalized(ops, ops.pick(self.levels, ops.place(p, raised(self.edges), right=False)), p)
+        return normalized(ops, ops.pick(self.levels, ops.place(p, self.edges, right=False)), p)
 
     @property
     def n_parameters(self) -> int:
@@ -146,7 +146,7 @@ class HistogramBinning(Calibrator):
     def learn(self, predictions: Predictions) -> HistogramMap:
         """Return the map of the smoothed bins."""
         (batch, floor), weights = prepared(predictions, self.zero), effective_weights(predictions)
-        k, bins, even = batch.k, self.bins, np.arange(1, self.bins) / self.bins
+        k, bins, even = batch.k, self.bins, np.arange(1, self.bins) / self.bins * (1 + ROUNDING)
         edges, levels, rows = np.empty((k, bins - 1)), np.empty((k, bins)), np.zeros((k, bins), np.int64)
         for c, p in enumerate(class_scores(batch, np.exp)):
             edges[c] = mass_edges(p, weights, bins) if self.edges == "mass" else even

@@ -19,7 +19,7 @@ from calibrant.errors import is_whole, require, sentence
 from calibrant.formulas import NUMPY, Ops, normalized, softmax
 from calibrant.predictions import Predictions
 from calibrant.registry import register
-from calibrant.solvers.class_scores import class_scores, mass_edges, raised
+from calibrant.solvers.class_scores import class_scores, mass_edges
 from calibrant.solvers.zeros import check_zero, prepared
 
 Floats = NDArray[np.float64]
@@ -33,7 +33,7 @@ def _smooth(ops: Ops, learnt: CalibrationMap, log_p: Any) -> Any:
 
 def _means(p: Floats, weights: Floats, edges: Floats) -> Floats:
     """Return the mean of a column of probabilities in each bin (bins,), 0 in one that nothing reaches."""
-    place, bins = np.searchsorted(raised(edges), p), len(edges) + 1
+    place, bins = np.searchsorted(edges, p), len(edges) + 1
     mass, total = (np.bincount(place, column, bins) for column in (weights, weights * p))
     means: Floats = total / np.where(mass > 0, mass, 1.0)
     return means
@@ -64,7 +64,7 @@ class ScalingBinningMap(CalibrationMap):
     def formula(self, ops: Ops, log_p: Any) -> Any:
         """Return the level of each bin over the row sums."""
         p = _smooth(ops, self.smooth, log_p)
-        return normalized(ops, ops.pick(self.levels, ops.place(p, raised(self.edges), right=False)), p)
+        return normalized(ops, ops.pick(self.levels, ops.place(p, self.edges, right=False)), p)
 
     @property
     def n_parameters(self) -> int:

@@ -18,7 +18,7 @@ from calibrant.errors import is_whole, require
 from calibrant.formulas import NUMPY, Ops
 from calibrant.predictions import Predictions
 from calibrant.registry import register
-from calibrant.solvers.class_scores import class_scores, mass_edges, raised
+from calibrant.solvers.class_scores import class_scores, mass_edges
 from calibrant.solvers.columns import effective_weights, label_mass
 from calibrant.solvers.top_class import top_shares, with_confidence
 from calibrant.solvers.zeros import check_zero, prepared
@@ -30,7 +30,7 @@ def _bins(h: Floats, right: Floats, weights: Floats, points: int, smoothing: flo
     """Return edges (bins - 1,), and level and slope (bins,) of the confidences ``h`` (rows,) of one predicted class."""
     bins = max(1, int(weights.sum() * (1 + 1e-9)) // points)  # whole sums of weights carry rounding
     edges = mass_edges(h, weights, bins) if bins > 1 else np.empty(0)
-    place = np.searchsorted(raised(edges), h)
+    place = np.searchsorted(edges, h)
     mass, hits = (np.bincount(place, weights * column, bins) for column in (np.ones_like(h), right))
     total: Floats = (mass + smoothing).astype(np.float64)
     return edges, hits / total, smoothing / total
@@ -67,7 +67,7 @@ class TopLabelHistogramMap(CalibrationMap):
     def formula(self, ops: Ops, log_p: Any) -> Any:
         """Return rows with the confidence of their bin."""
         p = ops.exp(log_p)
-        at = ops.place(p, raised(self.edges), right=False)
+        at = ops.place(p, self.edges, right=False)
         return with_confidence(
             ops, log_p, top_shares(ops, log_p), ops.pick(self.levels, at) + ops.pick(self.slopes, at) * p
         )

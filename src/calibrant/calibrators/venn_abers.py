@@ -29,7 +29,7 @@ from calibrant.solvers.zeros import check_zero, prepared, without_zeros
 Floats = NDArray[np.float64]
 Steps = tuple[Floats, Floats, Floats, Floats]
 
-# Scores this near, relative to 1 + |score|, count as equal: another exp and log may round them apart.
+# Scores this near, relative to 1 + |score|, count as equal: another exp, log or order of a sum may round them apart.
 _SAME = 1e-10
 _MOST_COUPLED = 100  # classes of one-vs-one: 4,950 pairs
 
@@ -191,8 +191,8 @@ class VennAbers(Calibrator):
     def learn(self, predictions: Predictions) -> VennAbersMap:
         """Return the map of all steps."""
         batch, floor = prepared(predictions, self.zero)
-        weights = effective_weights(predictions)
-        found = list(_of_pairs(batch, weights) if self.strategy == "one_vs_one" else _of_classes(batch, weights))
+        steps = _of_pairs if self.strategy == "one_vs_one" else _of_classes
+        found = steps(batch, effective_weights(predictions))
         lower_knots, lower_levels, upper_knots, upper_levels = (list(part) for part in zip(*found, strict=True))
         return VennAbersMap(
             pairs=self.strategy == "one_vs_one",

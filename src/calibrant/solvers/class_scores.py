@@ -18,8 +18,8 @@ Floats = NDArray[np.float64]
 _BLOCK = 1 << 17  # entries of the float64 temporaries: 1 MB each
 # Cumulative weights within this share of a target count as having reached it: their sums carry rounding.
 _REACHED = 1e-12
-# exp(log p) is off from p by |log p| ulps, at most 8e-14 of it.
-_ROUNDING = 1e-12
+# What exp and log add to p, relative to it: |log p| ulps, at most 8e-14.
+ROUNDING = 1e-12
 
 
 def class_scores(batch: Predictions, function: Callable[[Floats], Floats]) -> Floats:
@@ -32,20 +32,17 @@ def class_scores(batch: Predictions, function: Callable[[Floats], Floats]) -> Fl
     return out
 
 
-def mass_edges(scores: Floats, weights: Floats, bins: int) -> Floats:
-    """Return the inner edges (bins - 1,) of bins of equal weight, scores themselves, so that ties are never split.
+def mass_edges(p: Floats, weights: Floats, bins: int) -> Floats:
+    """Return the inner edges (bins - 1,) of bins of equal weight, just above a score, so that ties are never split.
 
-    Where ties leave fewer bins, the last edges are infinite.
+    Where ties leave fewer bins, the last edges are infinite. Edges are so little higher than a score (`ROUNDING`, or
+    half way to the next one) that it stays below them however it is computed, and so do others that are the same.
     """
-    order = np.argsort(scores)
-    reached = np.cumsum(weights[order])
+    order = np.argsort(p)
+    ranked, reached = p[order], np.cumsum(weights[order])
     targets = np.arange(1, bins) / bins * reached[-1] * (1 - _REACHED)
-    edges = np.unique(scores[order[np.searchsorted(reached, targets)]])
-    edges = edges[edges < scores[order[-1]]]  # nothing lies above the largest score
+    same = ranked[np.searchsorted(reached, targets)] * (1 + ROUNDING)
+    above = np.unique(np.searchsorted(ranked, same, "right"))
+    above = above[above < len(p)]  # nothing lies above the largest score
+    edges = np.minimum(ranked[above - 1] * (1 + ROUNDING), (ranked[above - 1] + ranked[above]) / 2)
     return np.append(edges, np.full(bins - 1 - len(edges), np.inf))
-
-
-def raised(edges: Floats) -> Floats:
-    """Return edges of probabilities so little higher that a score on one of them stays below it, however exp rounds."""
-    higher: Floats = edges * (1 + _ROUNDING)
-    return higher
