@@ -87,7 +87,7 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
         X, y : the rows, as the estimator takes them, and their classes (n,).
         sample_weight : (n,) or None.
         fit_params : further arguments of the estimator's ``fit``; what has an entry a row is split with the rows. With
-            metadata routing on: what the estimator and the splitter request.
+            metadata routing on: what the estimator and the splitter request. Nothing where the estimator came fitted.
         """
         X, y = indexable(X, y)  # noqa: N806
         y = column_or_1d(y, warn=True)
@@ -129,10 +129,11 @@ class CalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator): 
         splits = self._splitter(rows.y).split(rows.X, rows.y, **splitting)
         work = [delayed(rows.fold)(clone(self._base()), train, test, own) for train, test in splits]
         folds = Parallel(n_jobs=self.n_jobs)(work)
-        if not self.ensemble:
-            whole = clone(self._base()).fit(rows.X, rows.y, **own)
-            return (rows.pair(method, whole, joined(batch for _, batch in folds)),)
-        return tuple(rows.pair(method, fitted, joined([batch])) for fitted, batch in folds if batch is not None)
+        if self.ensemble and any(batch is not None for _, batch in folds):
+            return tuple(rows.pair(method, fitted, joined([batch])) for fitted, batch in folds if batch is not None)
+        batch = joined(batch for _, batch in folds)
+        whole = clone(self._base()).fit(rows.X, rows.y, **own)
+        return (rows.pair(method, whole, batch),)
 
     def _routed(self, rows: Learner, fit_params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the arguments of the estimator's ``fit`` and those of the splitter's ``split``."""

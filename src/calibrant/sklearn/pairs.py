@@ -83,7 +83,8 @@ class Learner:
     def fold(self, estimator: Any, train: Rows, test: Rows, params: dict[str, Any]) -> tuple[Any, Predictions | None]:
         """Return the estimator fitted on the rows of a fold, and the scores of the other rows."""
         n = len(self.y)
-        own = {name: _safe_indexing(v, train) if np.shape(v)[:1] == (n,) else v for name, v in params.items()}
+        train, test = np.arange(n)[train], np.arange(n)[test]  # a splitter may give masks
+        own = {name: _safe_indexing(v, train) if _length(v) == n else v for name, v in params.items()}
         fitted = estimator.fit(_safe_indexing(self.X, train), self.y[train], **own)
         return fitted, self.scored(fitted, test)
 
@@ -109,6 +110,13 @@ def joined(batches: Iterable[Predictions | None]) -> Predictions:
     whole = Collected(tuple(parts)).pooled
     repeated = len(np.unique(whole.row_keys)) < len(whole)
     return whole if repeated else replace(whole, ids=None, _memo={})
+
+
+def _length(value: Any) -> int | None:
+    """Return the number of rows of an array, a frame or a list, None of anything else."""
+    if getattr(value, "shape", ()):
+        return int(value.shape[0])
+    return len(value) if isinstance(value, list | tuple) else None
 
 
 def _unit(batch: Predictions) -> float:

@@ -48,4 +48,5 @@ def scorer(spec: str | Metric, *, response_method: Response = "predict_proba") -
     ------
     UnknownMethod : for a spec that is not registered, with a suggestion.
     """
-    return MeasureScorer(measure(spec), response_method=response_method)
+    measure(spec)
+    return MeasureScorer(spec, response_method=response_method)

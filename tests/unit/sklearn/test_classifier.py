@@ -20,7 +20,7 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import get_tags
 
-from calibrant import calibrators, load
+from calibrant import calibrators, load, registry
 from calibrant.errors import CapabilityError, DataError, UnknownMethod
 from calibrant.predictions import Predictions
 from calibrant.sklearn import CalibratedClassifier, predictions
@@ -169,16 +169,18 @@ def test_arguments_of_fit_are_split_with_the_rows():
     seen = []
 
     class Telling(LogisticRegression):
-        def fit(self, X, y, per_row=None, limit=None):  # noqa: N803
-            seen.append((len(y), per_row, limit))
+        def fit(self, X, y, per_row=None, listed=None, eval_set=None, limit=None):  # noqa: N803
+            seen.append((len(y), per_row, listed, eval_set, limit))
             return super().fit(X, y)
 
+    held = [(X[:5], Y[:5])]
     marks = np.arange(150)
-    CalibratedClassifier(Telling(), cv=3).fit(X, Y, per_row=marks, limit=3)
-    assert [n for n, _, _ in seen] == [100, 100, 100, 150]
-    assert all(len(mark) == n and limit == 3 for n, mark, limit in seen)
+    CalibratedClassifier(Telling(), cv=3).fit(X, Y, per_row=marks, listed=marks.tolist(), eval_set=held, limit="150")
+    assert [n for n, *_ in seen] == [100, 100, 100, 150]
     train, _ = next(StratifiedKFold(3).split(X, Y))
     np.testing.assert_array_equal(seen[0][1], train)
+    assert seen[0][2] == train.tolist()
+    assert all(told[3:] == (held, "150") for told in seen)
 
 
 def test_x_goes_to_the_estimator_as_it_came():
@@ -213,6 +215,14 @@ def test_folds_shuffle_by_their_seed_alone():
     with joblib.parallel_config("threading"):  # processes take seconds to start
         assert beta(random_state=1) == beta(random_state=1, n_jobs=2)
     assert len({beta(), beta(random_state=1), beta(random_state=2)}) == 3
+
+
+def test_folds_may_be_masks():
+    part = np.arange(150) % 3
+    masks = [(part != i, part == i) for i in range(3)]
+    places = [(np.flatnonzero(train), np.flatnonzero(test)) for train, test in masks]
+    found, expected = (CalibratedClassifier(GaussianNB(), cv=cv).fit(X, Y).map_.beta for cv in (masks, places))
+    assert found == expected
 
 
 def test_rows_that_come_more_than_once_are_known_to_be_the_same():
@@ -254,8 +264,9 @@ def test_data_that_cannot_be_calibrated():
     with pytest.raises(DataError, match="labels must be among the classes of the model, got 'd'"):
         CalibratedClassifier(FrozenEstimator(GaussianNB().fit(X, Y))).fit(X[:3], ["a", "b", "d"])
     apart = [(np.flatnonzero(Y != "a"), np.flatnonzero(Y == "a"))]
-    with pytest.raises(DataError, match="cv must leave a row out of fold whose class was seen in the fold"):
-        CalibratedClassifier(GaussianNB(), cv=apart).fit(X, Y)
+    for ensemble in (False, True):
+        with pytest.raises(DataError, match="cv must leave a row out of fold whose class was seen in the fold"):
+            CalibratedClassifier(GaussianNB(), cv=apart, ensemble=ensemble).fit(X, Y)
     with pytest.raises(CapabilityError, match="estimator must have"):
         CalibratedClassifier(SGDClassifier(random_state=0), response_method="predict_proba", cv=3).fit(X, Y)
 
@@ -269,3 +280,17 @@ def test_two_classes_only_stays_two_classes_only():
 
     assert not get_tags(CalibratedClassifier(Two())).classifier_tags.multi_class
     assert get_tags(CalibratedClassifier(GaussianNB())).classifier_tags.multi_class
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in registry.entries("calibrator")])
+def test_every_registered_method_goes_through_the_door(name):
+    able = registry.lookup("calibrator", name).capabilities
+    rows = np.flatnonzero(Y != "a") if able.binary_only else np.arange(150)
+    model = FrozenEstimator(GaussianNB().fit(X[rows][::2], Y[rows][::2]))
+    if able.needs_features:
+        with pytest.raises(CapabilityError, match="features"):
+            CalibratedClassifier(model, name).fit(X[rows], Y[rows])
+        return
+    found = CalibratedClassifier(model, name).fit(X[rows], Y[rows])
+    expected = calibrators.fit(predictions(model, X[rows], Y[rows]), name)(predictions(model, X[rows])).probabilities
+    np.testing.assert_array_equal(found.predict_proba(X[rows]), expected)

@@ -70,3 +70,4 @@ def test_scores_of_a_classifier_without_probabilities_only_on_request():
 def test_a_misspelt_measure_is_told_at_once():
     with pytest.raises(UnknownMethod, match="did you mean 'ece'"):
         scorer("eec")
+    assert repr(scorer("ece(bins=7)")) == "MeasureScorer(measure='ece(bins=7)')"
