@@ -36,7 +36,7 @@ Penalties = tuple[float, float]
 # Pairs (tau, lambda), the strongest first. On 78 development problems weaker ones than the last did harm.
 PENALTIES: tuple[Penalties, ...] = tuple(product((1e3, 100.0, 10.0), (1e5, 100.0, 10.0)))
 _GAP = 0.3  # log-odds between knots, at least
-_BLOCK = 1 << 20  # entries of the features of the classes that are fitted at once: 8 MB
+_BLOCK = 1 << 17  # entries of the features of the classes that are fitted at once: 1 MB
 _SAME = 1e-7  # nats summed over rows; a weaker penalty must gain more than that, which rounding cannot
 
 

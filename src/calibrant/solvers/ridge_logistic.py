@@ -44,50 +44,57 @@ class Rows(NamedTuple):
 
     def loss(self, predictor: Floats) -> Floats:
         """Return the weighted sums of the log losses (c,) of linear predictors (c, n)."""
-        softplus = np.maximum(predictor, 0) + np.log(1 + np.exp(-np.abs(predictor)))
-        summed: Floats = (softplus - self.outcome * predictor) @ self.weights
-        return summed
+        return _loss(self, predictor, np.exp(-np.abs(predictor)))
+
+
+class _Point(NamedTuple):
+    """Coefficients (c, m), their linear predictors and probabilities (c, n), and the function there (c,)."""
+
+    x: Floats
+    predictor: Floats
+    p: Floats
+    value: Floats
 
 
 def ridge_logistic(rows: Rows, penalty: Floats, start: Floats) -> Ridge:
     """Return the minima of the log losses plus half the ``penalty`` (m,) times the squared coefficients."""
-    x, steps = start, 0
+    at, steps = _point(rows, penalty, start), 0
     while True:
-        predictor = rows.predictor(x)
-        p = _sigmoid(predictor)
-        pull, spread = rows.weights * (p - rows.outcome), rows.weights * p * (1 - p)
+        pull, spread = rows.weights * (at.p - rows.outcome), rows.weights * at.p * (1 - at.p)
         curvature = np.matmul((rows.features * spread[:, :, None]).transpose(0, 2, 1), rows.features)
         curvature += np.diag(penalty)
-        gradient = np.matmul(pull[:, None], rows.features)[:, 0] + penalty * x
+        gradient = np.matmul(pull[:, None], rows.features)[:, 0] + penalty * at.x
         step = np.linalg.solve(curvature, gradient[:, :, None])[:, :, 0]
         decrease = (gradient * step).sum(1) / 2
         if bool((decrease <= CERTIFIED).all()) or steps == MOST_STEPS:
-            lever = (
-                rows.features * np.linalg.solve(curvature, rows.features.transpose(0, 2, 1)).transpose(0, 2, 1)
-            ).sum(2)
-            left_out = rows.loss(predictor + lever * pull / np.maximum(1 - lever * spread, LEAST_SHARE))
-            return Ridge(x, left_out, steps, decrease)
-        x, steps = _lowered(rows, penalty, x, step, decrease), steps + 1
+            moved = np.matmul(rows.features, np.linalg.inv(curvature))
+            lever = np.einsum("cnm,cnm->cn", rows.features, moved)
+            left_out = rows.loss(at.predictor + lever * pull / np.maximum(1 - lever * spread, LEAST_SHARE))
+            return Ridge(at.x, left_out, steps, decrease)
+        at, steps = _lowered(rows, penalty, at, step, decrease), steps + 1
 
 
-def _lowered(rows: Rows, penalty: Floats, x: Floats, step: Floats, decrease: Floats) -> Floats:
-    """Return x (c, m) less the step, or less the half, the quarter, ... of it that lowers the function enough."""
+def _point(rows: Rows, penalty: Floats, x: Floats) -> _Point:
+    predictor = rows.predictor(x)
+    small = np.exp(-np.abs(predictor))
+    p = np.where(predictor < 0, small, 1.0) / (1 + small)
+    value = _loss(rows, predictor, small) + (penalty * x * x).sum(1) / 2
+    return _Point(x, predictor, p, value)
 
-    def function(x: Floats) -> Floats:
-        value: Floats = rows.loss(rows.predictor(x)) + (penalty * x * x).sum(1) / 2
-        return value
 
-    here, share = function(x), np.ones((len(x), 1))
-    rounding = 4 * np.finfo(np.float64).eps * np.abs(here)
+def _loss(rows: Rows, predictor: Floats, small: Floats) -> Floats:
+    """Return the weighted sums of the log losses (c,), ``small`` being exp(-|predictor|)."""
+    summed: Floats = (np.maximum(predictor, 0) + np.log(1 + small) - rows.outcome * predictor) @ rows.weights
+    return summed
+
+
+def _lowered(rows: Rows, penalty: Floats, at: _Point, step: Floats, decrease: Floats) -> _Point:
+    """Return the point less the step, or less the half, the quarter, ... of it that lowers the function enough."""
+    share, rounding = np.ones((len(step), 1)), 4 * np.finfo(np.float64).eps * np.abs(at.value)
     while True:
-        there = function(x - share * step)
-        high = (there > here - SUFFICIENT * share[:, 0] * decrease + rounding) & (decrease > CERTIFIED)
+        there = _point(rows, penalty, at.x - share * step)
+        high = there.value > at.value - SUFFICIENT * share[:, 0] * decrease + rounding
+        high &= decrease > CERTIFIED  # what has converged moves by rounding alone
         if not high.any() or share.min() < LEAST_SHARE:
-            return x - share * step
+            return there
         share[high] /= 2
-
-
-def _sigmoid(x: Floats) -> Floats:
-    small = np.exp(-np.abs(x))
-    p: Floats = np.where(x < 0, small, 1.0) / (1 + small)
-    return p
