@@ -11,6 +11,7 @@ from calibrant.calibrators import fit
 from calibrant.calibrators.curves import CurveMap
 from calibrant.errors import DataError
 from calibrant.formulas import NUMPY
+from calibrant.testing import check_calibrator
 
 SPECS = [
     "isotonic",
@@ -110,6 +111,10 @@ def test_pooled_weights_are_kish_rows():
     one = fit(Predictions.from_logits(z, labels, weights=weights), "pooled_isotonic")
     other = fit(Predictions.from_logits(z, labels, weights=7 * weights), "pooled_isotonic")
     np.testing.assert_allclose(one.levels, other.levels, rtol=1e-12)
+
+
+def test_lines_between_probabilities_keep_every_law():
+    check_calibrator("isotonic(lines='probability')")
 
 
 def test_lines_between_probabilities_by_hand():

@@ -108,6 +108,17 @@ def test_many_rows_start_from_some(monkeypatch):
     assert len(found.edges) == len(alone.edges)
 
 
+def test_pieces_that_no_pseudo_row_holds_are_held_near_one():
+    # Two groups are certain to seven and ten digits, the first wrong half of the time: below log p = -18 nothing but
+    # the slopes' own pull says how steep h is, and without it the slope runs off to millions.
+    rng = np.random.default_rng(1)
+    z = np.stack([np.repeat([24.0, 18.0, -1.0], 300), np.zeros(900)], axis=1)
+    labels = np.concatenate([np.zeros(300), rng.integers(0, 2, 300), rng.random(300) < 0.7]).astype(int)
+    learnt = fit(Predictions.from_logits(z, labels), NAME)
+    assert learnt.record.converged
+    assert np.diff(learnt.levels).max() / 18 < 100
+
+
 @pytest.mark.parametrize("options", ["pieces=0", "pieces=1.5", "prior=0", "prior=-1.0"])
 def test_options_are_checked(options):
     with pytest.raises(DataError, match=r"(pieces|prior) must be"):

@@ -1,6 +1,7 @@
 #include "../clones/curves.h"
 
 #include <cmath>
+#include <limits>
 
 #include "../columns/folded.h"
 #include "../runtime/arrays.h"
@@ -11,49 +12,65 @@
 namespace calibrant {
 namespace {
 
-constexpr Index kCellsPerKnot = 4;  // few cells hold two knots
+constexpr Index kCellsPerKnot = 16;  // few cells hold two knots, and which do is not to be guessed
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// The curves of all classes, with the cells that make their pieces fast to find.
-class Curves {
+// The curves of k classes, with the cells that make their pieces fast to find.
+class OwnedCurves {
  public:
-  Curves(const Vector<const std::int64_t>& offsets, const double* knots, const double* levels, const double* slopes,
-         CurveScale scale, bool logits)
-      : curves_(offsets.size() - 1) {
-    const std::int64_t* const at = offsets.data();
-    starts_.resize(curves_.size() + kCellsPerKnot * at[curves_.size()]);
-    std::int32_t* starts = starts_.data();
-    for (std::size_t c = 0; c < curves_.size(); ++c) {
-      const Index first = at[c], count = at[c + 1] - first, cells = kCellsPerKnot * count;
-      Curve& curve = curves_[c];
-      curve = {knots + first, levels + first, slopes + first, count, cells, 0, 0, 0, starts};
-      const double range = curve.knots[count - 1] - curve.knots[0];
-      curve.rate = range > 0 ? static_cast<double>(cells) / range : 0;
-      set_end(curve, scale, logits);
-      place(curve, starts);
-      starts += cells + 1;
+  OwnedCurves(const Vector<const std::int64_t>& offsets, const double* knots, const double* levels,
+              const double* slopes, Index k)
+      : first_(k + kCurveColumns), rate_(first_), last_(first_), offset_(first_.size(), kWholeNumbers),
+        threshold_(first_.size(), -kInfinity), lowest_(first_) {
+    const Index curves = static_cast<Index>(offsets.size()) - 1;
+    for (Index j = 0; j < offsets.data()[curves]; ++j) pieces_.push_back({knots[j], levels[j], slopes[j]});
+    for (Index c = 0; c < curves; ++c) cut(c, offsets.data()[c], offsets.data()[c + 1]);
+    for (Index c = curves; c < k; ++c) {  // one curve for all
+      first_[c] = first_[0], rate_[c] = rate_[0], last_[c] = last_[0], offset_[c] = offset_[0];
     }
   }
 
-  const Curve* data() const { return curves_.data(); }
+  // Classes of their own curves: their values below the first knots.
+  void set_ends(CurveScale scale, bool logits) {
+    const bool odds = scale == CurveScale::odds;
+    for (std::size_t c = 0; c < first_.size(); ++c) {
+      const Piece& piece = pieces_[starts_[static_cast<Index>(offset_[c] - kWholeNumbers)]];
+      const double knot = piece.knot;
+      threshold_[c] = odds ? 1 / (1 + std::exp(-knot)) : knot;
+      if (logits) threshold_[c] = odds ? -std::log1p(std::exp(-knot)) : std::log(knot);
+      lowest_[c] = odds ? 1 / (1 + std::exp(-piece.level)) : piece.level;
+    }
+  }
+
+  Curves curves() const {
+    return {first_.data(),     rate_.data(),   last_.data(),   offset_.data(),
+            threshold_.data(), lowest_.data(), pieces_.data(), starts_.data()};
+  }
 
  private:
-  static void set_end(Curve& curve, CurveScale scale, bool logits) {
-    const bool odds = scale == CurveScale::odds;
-    curve.threshold = odds ? 1 / (1 + std::exp(-curve.knots[0])) : curve.knots[0];
-    if (logits) curve.threshold = odds ? -std::log1p(std::exp(-curve.knots[0])) : std::log(curve.knots[0]);
-    curve.lowest = odds ? 1 / (1 + std::exp(-curve.levels[0])) : curve.levels[0];
+  // By the same arithmetic as in the kernel, so that neither a knot nor a score can be on the wrong side.
+  Index cell_of(Index c, double x) const {
+    const double cell = std::min(std::max((x - first_[c]) * rate_[c], 0.0), last_[c]);
+    return static_cast<Index>(cell + offset_[c] - kWholeNumbers);
   }
 
-  // starts[g] is the last knot in a cell before g, or the first knot.
-  static void place(const Curve& curve, std::int32_t* starts) {
-    std::int32_t knot = 0;
-    for (Index g = 0; g <= curve.cells; ++g) {
-      while (knot + 1 < curve.count && cell_of(curve, curve.knots[knot + 1]) < g) ++knot;
-      starts[g] = knot;
+  // A cell starts with the last piece that begins in a cell before it, or with the first one.
+  void cut(Index c, Index first, Index last) {
+    const Index cells = kCellsPerKnot * (last - first), before = static_cast<Index>(starts_.size());
+    const double range = pieces_[last - 1].knot - pieces_[first].knot;
+    first_[c] = pieces_[first].knot;
+    last_[c] = static_cast<double>(cells - 1);
+    rate_[c] = range > 0 ? last_[c] / range : 0;
+    offset_[c] = kWholeNumbers + static_cast<double>(before);
+    Index piece = first;
+    for (Index g = before; g <= before + cells; ++g) {
+      while (piece + 1 < last && cell_of(c, pieces_[piece + 1].knot) < g) ++piece;
+      starts_.push_back(static_cast<std::int32_t>(piece));
     }
   }
 
-  std::vector<Curve> curves_;
+  std::vector<double> first_, rate_, last_, offset_, threshold_, lowest_;
+  std::vector<Piece> pieces_;
   std::vector<std::int32_t> starts_;
 };
 
@@ -63,9 +80,9 @@ void apply_all(Matrix<const T> scores, Maybe<const double> log_normalizer, int s
                Vector<const double> slopes, int threads, Matrix<T> out) {
   const Index n = static_cast<Index>(scores.shape(0)), k = static_cast<Index>(scores.shape(1));
   const CurveScale kind = static_cast<CurveScale>(scale);
-  const Curves curves(offsets, knots.data(), levels.data(), slopes.data(), kind, log_normalizer.has_value());
-  const CurveTask<T> task{scores.data(), n, k, pointer(log_normalizer), kind, offsets.size() == 2, curves.data(), tilt,
-                          kNearOne};
+  OwnedCurves owned(offsets, knots.data(), levels.data(), slopes.data(), k);
+  if (offsets.size() > 2) owned.set_ends(kind, log_normalizer.has_value());
+  const CurveTask<T> task{scores.data(), n, k, pointer(log_normalizer), kind, owned.curves(), tilt, kNearOne};
   const Blocks blocks = cut_rows(n, k, 0);
   const Index size = padded(k);
   std::vector<T> rows(std::max(threads, 1) * size);

@@ -8,11 +8,11 @@ namespace calibrant {
 namespace CALIBRANT_CLONE {
 namespace {
 
-// A tile, kColumns entries of each of kRows rows, is copied: neighbours in a column are far apart in memory.
-constexpr Index kRows = 64, kColumns = 16, kTileSize = kRows * kColumns;
+constexpr Index kRows = 64;  // that meet some columns' curves while these are near
+constexpr Index kColumns = kCurveColumns;
 
-// What a tile needs to know of a row: the log-sum-exp of logits, or 0; where its probability is near 1 (-1: nowhere),
-// and the log-odds there; the curve at its largest score, for log-probabilities; the sum of its values.
+// The log-sum-exp of logits, or 0; where the probability is near 1 (-1: nowhere), and the log-odds there; the curve at
+// the largest score, for log-probabilities; the sum of the values.
 struct RowState {
   double normalizer;
   Index near;
@@ -52,36 +52,48 @@ CALIBRANT_INLINE void to_arguments(const CurveTask<T>& task, double* x, Index m)
   }
 }
 
-// The last knot at or below x, or the first.
-CALIBRANT_INLINE Index find_piece(const Curve& curve, double x) {
-  const Index cell = cell_of(curve, x);
-  Index low = curve.starts[cell], high = curve.starts[cell + 1];
-  while (high - low > 1) {
+// The piece of x, whose cell stands in the lowest bits of a double. Few cells hold two knots; where there is one, a
+// branch would be mispredicted.
+CALIBRANT_INLINE const Piece& find_piece(const Curves& curves, double x, double cell) {
+  int32_t at;
+  memcpy(&at, &cell, sizeof at);
+  Index low = curves.starts[at], high = curves.starts[at + 1];
+  while (__builtin_expect(high - low > 1, 0)) {
     const Index middle = (low + high) / 2;
-    (curve.knots[middle] <= x ? low : high) = middle;
+    (curves.pieces[middle].knot <= x ? low : high) = middle;
   }
-  return low + (curve.knots[high] <= x) * (high - low);  // no branch: it would be mispredicted half of the time
+  return curves.pieces[low + (curves.pieces[high].knot <= x) * (high - low)];
 }
 
-CALIBRANT_INLINE double curve_at(const Curve& curve, double x, double tilt) {
-  const Index piece = find_piece(curve, x);
-  const double beyond = x - curve.knots[piece];
-  return curve.levels[piece] + curve.slopes[piece] * (beyond > 0 ? beyond : 0) + tilt * x;
+// Arguments (m,), m at most kColumns, padded to lanes, become values of the curves of classes c, c + 1, ...
+CALIBRANT_INLINE void evaluate(const Curves& curves, double tilt, Index c, double* x, Index m) {
+  double cells[kColumns], tilted[kColumns];
+  for (Index j = 0; j < m; j += kLanes) {
+    const d8 y = load(x + j), first = load(curves.first + c + j);
+    const d8 cell = larger((y - first) * load(curves.rate + c + j), splat(0.0));
+    store(cells + j, smaller(cell, load(curves.last + c + j)) + load(curves.offset + c + j));
+    store(tilted + j, y * splat(tilt));
+    store(x + j, larger(y, first));
+  }
+  for (Index j = 0; j < m; ++j) {
+    const Piece& piece = find_piece(curves, x[j], cells[j]);
+    x[j] = piece.level + piece.slope * (x[j] - piece.knot) + tilted[j];
+  }
 }
 
-CALIBRANT_INLINE f8 narrow_group(const double* x, float) {
-  const f4 lo = narrow4(read<d4>(x)), hi = narrow4(read<d4>(x + 4));
+CALIBRANT_INLINE f8 narrow_group(d8 x, float) {
+  const f4 lo = narrow4(x.lo), hi = narrow4(x.hi);
   return f8{lo[0], lo[1], lo[2], lo[3], hi[0], hi[1], hi[2], hi[3]};
 }
-CALIBRANT_INLINE d8 narrow_group(const double* x, double) { return load(x); }
+CALIBRANT_INLINE d8 narrow_group(d8 x, double) { return x; }
 
 // Values of curves (m,), padded to lanes, become numbers proportional to probabilities, in the precision of the scores.
 template <class T>
-CALIBRANT_INLINE void to_values(const CurveTask<T>& task, const double* x, Index m, T* out) {
+CALIBRANT_INLINE void to_values(const CurveTask<T>& task, const double* x, double base, Index m, T* out) {
   using V = Group<T>;
   const V zero = splat(T(0)), one = splat(T(1));
   for (Index j = 0; j < m; j += kLanes) {
-    const V a = narrow_group(x + j, T());
+    const V a = narrow_group(load(x + j) - splat(base), T());
     if (task.scale == CurveScale::odds) {
       const V e = exp_lanes(smaller(a, zero - a)), r = one / (one + e);
       store(out + j, where_greater(a, zero, r, e * r));
@@ -98,80 +110,48 @@ CALIBRANT_INLINE RowState start_row(const CurveTask<T>& task, Index i, T* scratc
   if (task.scale == CurveScale::log) {
     double x[kLanes] = {double(row_max(task.scores + i * task.k, task.k)) - state.normalizer, 1, 1, 1, 1, 1, 1, 1};
     to_arguments(task, x, 1);
-    state.base = curve_at(task.curves[0], x[0], task.tilt);
+    evaluate(task.curves, task.tilt, 0, x, 1);
+    state.base = x[0];
   }
   return state;
 }
 
-// One row of a tile, by the curve of all classes.
+// Leaves the values of classes c .. c + m - 1 of a row in `values`. Often all their scores lie below the first knots.
 template <class T>
-CALIBRANT_INLINE void map_row(const CurveTask<T>& task, const RowState& state, T* tile) {
+CALIBRANT_INLINE void map_columns(const CurveTask<T>& task, const RowState& state, const T* row, Index c, Index m,
+                                  T* values) {
   double x[kColumns];
-  for (Index j = 0; j < kColumns; j += kLanes) store(x + j, widen(load(tile + j)) - splat(state.normalizer));
-  to_arguments(task, x, kColumns);
-  for (Index j = 0; j < kColumns; ++j) x[j] = curve_at(task.curves[0], x[j], task.tilt);
-  for (Index j = 0; j < kColumns; ++j) x[j] -= state.base;
-  to_values(task, x, kColumns, tile);
-}
-
-// One column of a tile, by the curve of class c. Most scores of most classes lie below its first knot.
-template <class T>
-CALIBRANT_INLINE void map_column(const CurveTask<T>& task, const RowState* states, Index c, Index rows, T* tile) {
-  const Curve& curve = task.curves[c];
-  const T lowest = T(curve.lowest);
-  double x[kRows];
-  T values[kRows];
-  Index places[kRows], m = 0;
-  for (Index r = 0; r < rows; ++r) {
-    x[m] = double(tile[r * kColumns]) - states[r].normalizer;
-    places[m] = r * kColumns;
-    m += x[m] > curve.threshold;
-    tile[r * kColumns] = lowest;
+  l4 above{};
+  for_groups(row + c, m, T(0.5), [&](Index j, Group<T> score) {
+    const d8 y = widen(score) - splat(state.normalizer);
+    above |= greater_mask(y, load(task.curves.threshold + c + j));
+    store(x + j, y);
+  });
+  if (!any4(above)) {
+    for (Index j = 0; j < m; j += kLanes) store(values + j, narrow_group(load(task.curves.lowest + c + j), T()));
+    return;
   }
-  for (Index j = m; j < padded(m); ++j) x[j] = curve.threshold;
   to_arguments(task, x, m);
-  for (Index j = 0; j < m; ++j) x[j] = curve_at(curve, x[j], 0);
-  to_values(task, x, m, values);
-  for (Index j = 0; j < m; ++j) tile[places[j]] = values[j];
+  evaluate(task.curves, task.tilt, c, x, m);
+  to_values(task, x, state.base, m, values);
+  if (state.near < c || state.near >= c + m) return;
+  double near[kLanes] = {state.near_odds};
+  T value[kLanes];
+  evaluate(task.curves, task.tilt, state.near, near, 1);
+  to_values(task, near, 0, 1, value);
+  values[state.near - c] = value[0];
 }
 
-// Copies `width` columns of a tile to `out`, and adds them to the sums of the rows.
+// Writes m values, and returns their sum.
 template <class T>
-CALIBRANT_INLINE void write_tile(const T* tile, Index rows, Index width, RowState* states, T* out, Index k) {
-  for (Index r = 0; r < rows; ++r) {
-    for (Index j = 0; j < width; j += kLanes) {
-      const T* const at = tile + r * kColumns + j;
-      if (width - j < kLanes) {
-        const Group<T> part = load_part(at, width - j, T(0));
-        states[r].sum += sum(widen(part));
-        store_part(out + r * k + j, part, width - j);
-      } else {
-        states[r].sum += sum(widen(load(at)));
-        store(out + r * k + j, load(at));
-      }
-    }
-  }
-}
-
-template <class T>
-CALIBRANT_INLINE void map_tile(const CurveTask<T>& task, RowState* states, Index i, Index rows, Index c, T* out) {
-  const Index width = task.k - c < kColumns ? task.k - c : kColumns;
-  T tile[kTileSize];
-  for (Index r = 0; r < rows; ++r) {
-    const T* const row = task.scores + (i + r) * task.k + c;
-    for_groups(row, width, T(0.5), [&](Index j, Group<T> x) { store(tile + r * kColumns + j, x); });
-    if (task.shared) map_row(task, states[r], tile + r * kColumns);
-  }
-  for (Index j = 0; !task.shared && j < width; ++j) map_column(task, states, c + j, rows, tile + j);
-  for (Index r = 0; r < rows; ++r) {
-    const Index near = states[r].near - c;
-    if (near < 0 || near >= width) continue;
-    double x[kLanes] = {curve_at(task.curves[task.shared ? 0 : c + near], states[r].near_odds, task.tilt)};
-    T value[kLanes];
-    to_values(task, x, 1, value);
-    tile[r * kColumns + near] = value[0];
-  }
-  write_tile(tile, rows, width, states, out + i * task.k + c, task.k);
+CALIBRANT_INLINE double write_values(const T* values, Index m, T* out) {
+  d8 total = splat(0.0);
+  for_groups(values, m, T(0), [&](Index j, Group<T> v) {
+    total += widen(v);
+    if (m - j < kLanes) return store_part(out + j, v, m - j);
+    store(out + j, v);
+  });
+  return sum(total);
 }
 
 template <class T>
@@ -185,10 +165,17 @@ CALIBRANT_INLINE void divide_row(T* row, Index k, double sum) {
 template <class T>
 void apply_any(const CurveTask<T>& task, Index first, Index last, T* out, T* scratch) {
   RowState states[kRows];
+  T values[kColumns];
   for (Index i = first; i < last; i += kRows) {
     const Index rows = last - i < kRows ? last - i : kRows;
     for (Index r = 0; r < rows; ++r) states[r] = start_row(task, i + r, scratch);
-    for (Index c = 0; c < task.k; c += kColumns) map_tile(task, states, i, rows, c, out);
+    for (Index c = 0; c < task.k; c += kColumns) {
+      const Index m = task.k - c < kColumns ? task.k - c : kColumns;
+      for (Index r = 0; r < rows; ++r) {
+        map_columns(task, states[r], task.scores + (i + r) * task.k, c, m, values);
+        states[r].sum += write_values(values, m, out + (i + r) * task.k + c);
+      }
+    }
     for (Index r = 0; r < rows; ++r) divide_row(out + (i + r) * task.k, task.k, states[r].sum);
   }
 }

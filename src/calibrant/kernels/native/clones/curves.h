@@ -9,37 +9,37 @@
 namespace calibrant {
 
 // What a curve is a function of, and what its values are: log-odds and log-odds, probabilities and probabilities, or
-// log-probabilities and the logarithm of what is proportional to the result.
+// log-probabilities and the logarithm of what is proportional to the result (then by one curve for all classes).
 enum class CurveScale { odds, probability, log };
 
-// One curve: `count` knots, flat beyond them; `slopes` are those of the pieces after each knot. Its range is cut into
-// `cells` cells, `rate` a unit: the knots starts[g] .. starts[g + 1] may be the last one at or below what lies in cell g.
-// Up to `threshold`, the first knot as a probability or log-probability, a class of its own curve has the value `lowest`.
-struct Curve {
-  const double *knots, *levels, *slopes;
-  std::ptrdiff_t count, cells;
-  double rate, threshold, lowest;
+// From a knot on, up to the next.
+struct Piece {
+  double knot, level, slope;
+};
+
+// The curves by class: for each a number, padded by kCurveColumns. The range of a curve is cut into cells, `rate` a unit:
+// x lies in cell min(max(0, (x - first) * rate), last) + offset, rounded to a whole number by the 2^52 that the offset
+// holds, and in one of the pieces starts[cell] .. starts[cell + 1], flat before the first. If no score of some
+// neighbours, as a probability or log-probability, lies above `threshold` their values are `lowest`.
+struct Curves {
+  const double *first, *rate, *last, *offset, *threshold, *lowest;
+  const Piece* pieces;
   const std::int32_t* starts;
 };
 
-// The cell of x. Knots and arguments find theirs by the same arithmetic, so that neither can be on the wrong side.
-static inline __attribute__((always_inline)) std::ptrdiff_t cell_of(const Curve& curve, double x) {
-  const double most = static_cast<double>(curve.cells - 1), cell = (x - curve.knots[0]) * curve.rate;
-  return static_cast<std::ptrdiff_t>(cell > 0 ? (cell < most ? cell : most) : 0);
-}
-
-// One curve for each of k classes, or `shared` by all; then `tilt` times the argument is added to it. Curves of
-// log-probabilities are shared.
+// `tilt` times the argument is added to the curves.
 template <class T>
 struct CurveTask {
   const T* scores;
   std::ptrdiff_t n, k;
   const double* log_normalizer;  // of logits; null for probabilities
   CurveScale scale;
-  bool shared;
-  const Curve* curves;
+  Curves curves;
   double tilt, near_one;
 };
+
+constexpr std::ptrdiff_t kCurveColumns = 32;            // of a row, mapped together
+constexpr double kWholeNumbers = 4503599627370496.0;  // 2^52: adding it leaves a whole number in the lowest bits
 
 // Writes rows first..last-1 of `out` (n, k); `row` is scratch for one padded row.
 CALIBRANT_DECLARE_CLONES(void apply_curves(const CurveTask<float>& task, std::ptrdiff_t first, std::ptrdiff_t last,
