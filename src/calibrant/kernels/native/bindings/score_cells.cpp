@@ -40,7 +40,8 @@ template <class T>
 void score_cells(Matrix<const T> values, Maybe<const double> weights, Vector<const std::int64_t> labels,
                  std::optional<Matrix<const double>> soft, int threads, Matrix<double> planes) {
   const Index n = static_cast<Index>(values.shape(0)), k = static_cast<Index>(values.shape(1));
-  const CellTask<T> task{{values.data(), n, k, nullptr, pointer(weights)}, labels.data(), soft ? soft->data() : nullptr};
+  const Scores<T> scores{values.data(), n, k, nullptr, pointer(weights)};
+  const CellTask<T> task{scores, labels.data(), soft ? soft->data() : nullptr};
   const Blocks blocks = cut_rows(n, k, kCells * static_cast<Index>(sizeof(Cell)));
   std::vector<std::vector<Cell>> cells(blocks.count);
   run_blocks(blocks.count, threads, [&](int block, int) {

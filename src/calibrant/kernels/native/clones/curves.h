@@ -17,10 +17,10 @@ struct Piece {
   double knot, level, slope;
 };
 
-// The curves by class: for each a number, padded by kCurveColumns. The range of a curve is cut into cells, `rate` a unit:
-// x lies in cell min(max(0, (x - first) * rate), last) + offset, rounded to a whole number by the 2^52 that the offset
-// holds, and in one of the pieces starts[cell] .. starts[cell + 1], flat before the first. If no score of some
-// neighbours, as a probability or log-probability, lies above `threshold` their values are `lowest`.
+// The curves by class: for each a number, padded by kCurveColumns. The range of a curve is cut into cells, `rate` a
+// unit: x lies in cell min(max(0, (x - first) * rate), last) + offset, rounded to a whole number by the 2^52 that the
+// offset holds, and in one of the pieces starts[cell] .. starts[cell + 1], flat before the first. If no score of some
+// neighbours, as a probability or log-probability, lies above `threshold`, their values are `lowest`.
 struct Curves {
   const double *first, *rate, *last, *offset, *threshold, *lowest;
   const Piece* pieces;

@@ -10,15 +10,15 @@
 
 namespace calibrant {
 
-// `smoothing` pseudo-rows at the mean score of each block, labelled as the score says. Knots and levels are log-odds, or
-// probabilities.
+// `smoothing` pseudo-rows at the mean score of each block, labelled as the score says. Knots and levels are log-odds,
+// or probabilities.
 struct IsotonicRule {
   double smoothing;
   bool odds;
 };
 
-// One column of n scores. `others` holds 1 - p where p > kNearOne, nothing elsewhere; `outcomes` what each row counts in
-// the class, from 0 to 1; `weights` are null for ones.
+// One column of n scores. `others` holds 1 - p where p > kNearOne, nothing elsewhere; `outcomes` what each row counts
+// in the class, from 0 to 1; `weights` are null for ones.
 template <class V>
 struct IsotonicColumn {
   const V* scores;
