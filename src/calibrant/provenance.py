@@ -14,13 +14,41 @@ _HASHED_BYTES = 1 << 20  # of the scores, in evenly spaced rows: a fingerprint, 
 
 def fingerprint(scores: NDArray[np.floating], labels: NDArray[Any] | None, kind: str) -> str:
     """Return a short hash of the shape, the labels and evenly spaced rows of scores (n, k)."""
-    n, k = scores.shape
-    step = max(1, n * k * scores.itemsize // _HASHED_BYTES)
-    digest = blake2b(f"{n},{k},{scores.dtype.str},{kind}".encode(), digest_size=16)
-    for array in (scores[::step], labels):
-        if array is not None:
-            digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
+    seen = Fingerprint()
+    seen.add(scores, labels, kind)
+    return seen.hexdigest()
+
+
+class Fingerprint:
+    """The fingerprint of rows that come in batches: the same however they are cut."""
+
+    def __init__(self) -> None:
+        self._shape, self._rows, self._step = "", 0, 1
+        self._kept: list[NDArray[np.floating]] = []
+        self._labels = blake2b(digest_size=16)
+
+    def add(self, scores: NDArray[np.floating], labels: NDArray[Any] | None, kind: str) -> None:
+        """Take the rows of one batch; every row whose position is a multiple of a power of two is kept."""
+        n, k = scores.shape
+        first, self._rows = self._rows, self._rows + n
+        self._shape = f"{self._rows},{k},{scores.dtype.str},{kind}"
+        step = self._step
+        while self._rows > step and -(-self._rows // step) * k * scores.itemsize > _HASHED_BYTES:
+            step *= 2
+        if step > self._step:
+            self._kept = [np.concatenate(self._kept)[:: step // self._step]] if self._kept else []
+            self._step = step
+        self._kept.append(scores[-first % step :: step].copy())
+        if labels is not None:
+            self._labels.update(np.ascontiguousarray(labels).tobytes())
+
+    def hexdigest(self) -> str:
+        """Return the fingerprint."""
+        digest = blake2b(self._shape.encode(), digest_size=16)
+        for rows in self._kept:
+            digest.update(np.ascontiguousarray(rows).tobytes())
+        digest.update(self._labels.digest())
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -58,6 +58,7 @@ class Capabilities:
     equivariant: bool = True
     finite_log_loss: bool = True
     recovers_truth: bool = False
+    fits_batches: bool = False
     parameters: str = ""
     wants_rows: str = "1"
     cost: str = "O(n k)"

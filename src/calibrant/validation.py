@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibrant.errors import DataError, require, sentence
+from calibrant.kernels.halves import widened
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -33,6 +34,8 @@ def scores_matrix(values: ArrayLike, argument: str) -> tuple[NDArray[np.floating
     require(array.dtype.kind in "fiu", argument, "hold real numbers", f"dtype {array.dtype}")
     kept = array.dtype.newbyteorder("=") in (np.float32, np.float64)
     dtype = array.dtype.newbyteorder("=") if kept else np.dtype(np.float32 if half else np.float64)
+    if array.dtype == np.float16:
+        return frozen(widened(np.ascontiguousarray(array))), half
     return frozen(np.ascontiguousarray(array, dtype=dtype)), half
 
 

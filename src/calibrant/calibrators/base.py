@@ -9,10 +9,10 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-import types
 import typing
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -22,10 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrant import persistence, registry
+from calibrant.calibrators.typed_fields import typed
 from calibrant.errors import CapabilityError, ConvergenceWarning, DataError, UnknownMethod, require, sentence
 from calibrant.formulas import NUMPY, TINY, TOGETHER, Ops, softmax
 from calibrant.predictions import Kind, Predictions, as_predictions
 from calibrant.provenance import Provenance
+from calibrant.solvers.chunks import ChunkedRows, Source, joined_if_few
 from calibrant.solvers.rows import log_probabilities
 from calibrant.solvers.zeros import kept_positive, without_zeros
 
@@ -128,23 +130,41 @@ class Calibrator(ABC):
     def learn(self, predictions: Predictions) -> CalibrationMap:
         """Return the map learnt from a checked batch with labels and without rows of weight zero."""
 
-    def fit(self, predictions: Predictions) -> CalibrationMap:
-        """Return the map learnt from the batch.
+    def learn_batches(self, batches: Source) -> CalibrationMap:
+        """Return the map learnt from batches that are read again for each pass; declared by ``fits_batches``."""
+        del batches
+        way_out = "pass all rows as one batch, or choose a calibrator that fits batches, such as temperature"
+        raise CapabilityError(sentence("calibrator", "fit batches", self.entry.name, way_out=way_out))
+
+    def fit(self, predictions: Predictions | Source) -> CalibrationMap:
+        """Return the map learnt from one batch, or from batches that can be read more than once.
 
         Raises
         ------
-        CapabilityError : if the method does not suit the batch; the sentence says why.
+        CapabilityError : if the method does not suit the batch or batches; the sentence says why.
         """
-        reason = self.declines(as_predictions(predictions))
-        if reason:
-            raise CapabilityError(reason)
-        learnt = self.learn(predictions.without_absent_rows())
-        told = dataclasses.replace(learnt.record, fitted_on=predictions.fingerprint)
-        learnt = dataclasses.replace(learnt, record=told)
+        if isinstance(predictions, Iterable):
+            able = self.entry.capabilities.fits_batches
+            few = joined_if_few(predictions) if able else None
+            learnt = self.learn_batches(predictions) if few is None else self._fit_batch(few)
+        else:
+            learnt = self._fit_batch(as_predictions(predictions))
         if not learnt.record.converged:
             told_why = f"{self.entry.name} did not converge: {learnt.record.message}"
             warnings.warn(told_why, ConvergenceWarning, stacklevel=2)
         return learnt
+
+    def _fit_batch(self, predictions: Predictions) -> CalibrationMap:
+        self.check(predictions)
+        learnt = self.learn(predictions.without_absent_rows())
+        told = dataclasses.replace(learnt.record, fitted_on=predictions.fingerprint)
+        return dataclasses.replace(learnt, record=told)
+
+    def check(self, predictions: Predictions) -> None:
+        """Raise ``CapabilityError`` if the method does not suit the batch."""
+        reason = self.declines(as_predictions(predictions))
+        if reason:
+            raise CapabilityError(reason)
 
     def declines(self, predictions: Predictions) -> str:
         """Return why the method does not suit the batch, as a sentence, or the empty string."""
@@ -161,7 +181,7 @@ class Calibrator(ABC):
             return sentence("predictions", f"have two classes for {name}", f"{predictions.k} classes")
         return ""
 
-    def fit_record(self, predictions: Predictions, **outcome: Any) -> FitRecord:
+    def fit_record(self, predictions: Predictions | ChunkedRows, **outcome: Any) -> FitRecord:
         """Return the record of a fit on these rows; ``outcome`` holds ``converged, iterations, message``."""
         return FitRecord(
             spec=registry.spec_of(self),
@@ -184,8 +204,12 @@ def calibrator(spec: str | Calibrator) -> Calibrator:
     return built
 
 
-def fit(predictions: Predictions, spec: str | Calibrator) -> CalibrationMap:
-    """Return the map that a calibrator learns from the batch: ``fit(predictions, "temperature")``."""
+def fit(predictions: Predictions | Source, spec: str | Calibrator) -> CalibrationMap:
+    """Return the map that a calibrator learns: ``fit(predictions, "temperature")``.
+
+    ``predictions`` are one batch or, for a calibrator that declares ``fits_batches``, a list or another iterable of
+    batches that is read once for each pass: scores larger than memory.
+    """
     return calibrator(spec).fit(predictions)
 
 
@@ -260,27 +284,4 @@ def _part(factory: type, known: dict[str, Any], arrays: persistence.Arrays, pref
     wanted = {f.name for f in dataclasses.fields(factory) if f.name != "record"}
     if set(values) != wanted:
         raise ValueError(f"fields {sorted(set(values) ^ wanted)} do not fit")
-    return {name: _typed(name, value, hints[name]) for name, value in values.items()}
-
-
-def _typed(name: str, value: Any, hint: Any) -> Any:
-    if isinstance(value, list):
-        value = tuple(value)
-    allowed = [typing.get_origin(h) or h for h in _alternatives(hint)]
-    if float in allowed and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if not isinstance(value, tuple(allowed)) or (isinstance(value, bool) and bool not in allowed):
-        raise ValueError(f"{name} has the wrong type")
-    if isinstance(value, np.ndarray) and value.dtype not in [_dtype(h) for h in _alternatives(hint)]:
-        raise ValueError(f"{name} has the wrong dtype {value.dtype}")
-    return value
-
-
-def _dtype(hint: Any) -> Any:
-    """Return the scalar type of an array annotation, None of any other."""
-    parts = typing.get_args(hint)
-    return typing.get_args(parts[1])[0] if len(parts) == 2 and typing.get_args(parts[1]) else None
-
-
-def _alternatives(hint: Any) -> tuple[Any, ...]:
-    return typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+    return {name: typed(name, value, hints[name]) for name, value in values.items()}

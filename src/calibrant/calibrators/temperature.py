@@ -17,8 +17,9 @@ from calibrant.errors import require
 from calibrant.formulas import Ops
 from calibrant.predictions import Kind, Predictions
 from calibrant.registry import register
+from calibrant.solvers.chunks import ChunkedRows, Source, read
 from calibrant.solvers.rows import FLOOR, FitRows
-from calibrant.solvers.temperature import inverse_temperature
+from calibrant.solvers.temperature import InverseTemperature, inverse_temperature, solved
 from calibrant.solvers.zeros import check_zero, kept_positive, prepared, without_zeros
 
 
@@ -67,6 +68,7 @@ class TemperatureMap(CalibrationMap):
     depends_on_row_count=True,
     differentiable=True,
     recovers_truth=True,
+    fits_batches=True,
     parameters="1",
     wants_rows="100",
     cost="O(n k) a pass, two or three passes",
@@ -89,7 +91,8 @@ class TemperatureScaling(Calibrator):
     Notes
     -----
     A prior weighs itself against Kish's effective number of rows, so that scaling all weights changes nothing; where it
-    acts, a weight of 2 is not a row seen twice.
+    acts, a weight of 2 is not a row seen twice. Batches are read three times or so and not held: what stays is three
+    numbers a row and a sample of at most 128 MB. The map is that of all rows in one batch, to rounding.
     """
 
     prior: float | None = None
@@ -103,7 +106,14 @@ class TemperatureScaling(Calibrator):
     def learn(self, predictions: Predictions) -> TemperatureMap:
         """Return the map of the best temperature; `solvers.temperature` has the mathematics."""
         batch, floor = prepared(predictions, self.zero)
-        found = inverse_temperature(FitRows.of(batch), self.prior)
+        return self._map(predictions, inverse_temperature(FitRows.of(batch), self.prior), floor)
+
+    def learn_batches(self, batches: Source) -> TemperatureMap:
+        """Return the map of the best temperature; `solvers.chunks` reads the batches."""
+        rows = read(batches, self.zero, self.check)
+        return self._map(rows, solved(rows.problem, self.prior), rows.floor)
+
+    def _map(self, rows: Predictions | ChunkedRows, found: InverseTemperature, floor: float) -> TemperatureMap:
         message = "pulled to T = 1 by the prior" if found.pulled else ""
-        record = self.fit_record(predictions, converged=found.converged, iterations=found.passes, message=message)
+        record = self.fit_record(rows, converged=found.converged, iterations=found.passes, message=message)
         return TemperatureMap(beta=found.beta, floor=floor, record=record)

@@ -38,7 +38,7 @@ def calibrant(
 ) -> None:
     """Measure and repair the class probabilities of a classifier.
 
-    FILE holds probabilities or logits and labels: .npz arrays, .csv or .parquet columns.
+    FILE holds probabilities or logits and labels: .npz or a folder of .npy arrays, .csv or .parquet columns.
 
     Exit codes: 0 done, 1 a requested gate failed, 2 usage, 3 data or file.
     """
@@ -171,19 +171,23 @@ def fit(
     scores: options.Scores = None,
     rows: options.Rows = None,
     normalize: options.Normalize = False,
+    batch_rows: options.BatchRows = None,
     as_json: options.Json = False,
 ) -> None:
-    """Learn a map and save it."""
+    """Learn a map and save it.
+
+    With --batch-rows the file is read once for each pass and never held; methods that can, such as temperature, say so.
+    """
     from calibrant import calibrators
-    from calibrant.cli import show
+    from calibrant.cli import counting, show
 
     parsing.check_places(output, inputs=[file])
     method = parsing.built("calibrator", calibrator, "--calibrator")
     with working() as work:
-        predictions = sources.whole(work, file, scores=scores, rows=rows, normalize=normalize)
-        learnt = calibrators.fit(predictions, method)
+        read = counting.Counted(sources.opened(work, file, batch_rows, scores=scores, rows=rows, normalize=normalize))
+        learnt = calibrators.fit(read if batch_rows else next(iter(read)), method)
         learnt.save(output)
-    told = document.fitted(document.shape(predictions), learnt, output)
+    told = document.fitted(read.data, learnt, output)
     streams.data(document.dumps(told) if as_json else show.fitted(told))
 
 

@@ -42,9 +42,13 @@ def _archive(value: Path) -> Path:
 
 
 # ---- what is read --------------------------------------------------------------------------------------------
-File = Annotated[Path, typer.Argument(metavar="FILE", help="Predictions: .npz, .csv or .parquet.", show_default=False)]
+File = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="Predictions: .npz, .csv, .parquet, or a folder of .npy.", show_default=False),
+]
 OptionalFile = Annotated[
-    Path | None, typer.Argument(metavar="FILE", help="Predictions: .npz, .csv or .parquet.", show_default=False)
+    Path | None,
+    typer.Argument(metavar="FILE", help="Predictions: .npz, .csv, .parquet, or a folder of .npy.", show_default=False),
 ]
 MapFile = Annotated[Path, typer.Argument(metavar="MAP", help="A map that fit or report has saved.", show_default=False)]
 Example = Annotated[

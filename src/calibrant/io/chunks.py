@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from calibrant.io.labels import LabelReader
 from calibrant.io.rows import EVERY_ROW, Selection
 from calibrant.io.tables import Array, Block, Table, few, unreadable
 from calibrant.predictions import Kind, Predictions
-from calibrant.validation import frozen, text
+from calibrant.solvers.chunks import Rereadable
+from calibrant.validation import frozen, normalized, scores_matrix, text
 
 Columns = dict[str, Array]
 _SCORES = "scores"
@@ -23,7 +24,7 @@ _STEP = 1 << 16  # rows read at a time where only some are kept, so that the oth
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Batches:
+class Batches(Rereadable):
     """The selected rows of a file as `Predictions`, chunk by chunk; every ``iter`` starts at the first again.
 
     A chunk has at most ``batch_rows`` rows. Its ``start`` is the position of its first row in the file; with
@@ -59,6 +60,18 @@ class Batches:
 
     def __iter__(self) -> Iterator[Predictions]:
         return self._chunks(self.batch_rows)
+
+    def again(self) -> Iterator[Predictions]:
+        """Yield the chunks with their scores and weights alone, which an earlier iteration has checked."""
+        weights = {name: field for name, field in self.plan.companions.items() if name == "weights"}
+        bare = replace(self, plan=replace(self.plan, companions=weights))
+        size = self.batch_rows
+        for columns in _regrouped(bare._selected(size), size):
+            scores, _ = scores_matrix(columns[_SCORES], self.plan.scores.name)
+            scores = normalized(scores) if self.normalize else scores
+            given = columns.get("weights")
+            weighed = None if given is None else frozen(given.astype(np.float64))
+            yield Predictions(scores=scores, kind=self.kind, weights=weighed, classes=self.classes)
 
     def whole(self) -> Predictions:
         """Return all selected rows as one batch."""

@@ -1,4 +1,4 @@
-"""NumPy archives: arrays by name, read whole or row block by row block, never unpickled.
+"""NumPy archives and folders: arrays by name, read whole or row block by row block, never unpickled.
 
 A zip member cannot be mapped into memory, but it can be read forwards: all wanted arrays advance together, so
 that a stored or compressed archive larger than memory takes the memory of one block.
@@ -7,13 +7,15 @@ that a stored or compressed archive larger than memory takes the memory of one b
 from __future__ import annotations
 
 import math
+import os
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import IO, Any
+from pathlib import Path
+from typing import IO, Any, Protocol
 
 import numpy as np
 
@@ -27,26 +29,91 @@ _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, NotIm
 _HOSTILE = (MemoryError, OverflowError, SyntaxError, TypeError, tokenize.TokenError)
 
 
-class NpzTable:
-    """The arrays of one ``.npz`` file; every array is a field."""
+class Files(Protocol):
+    """Open files by name; ``condition`` says what they must be when they turn out damaged."""
+
+    condition: str
+
+    def names(self) -> list[str]:
+        """Return the names of all."""
+
+    def opened(self, name: str) -> AbstractContextManager[tuple[IO[bytes], int]]:
+        """Open a file, with its size in bytes."""
+
+
+class _Archive:
+    condition = "be an undamaged .npz archive"
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self.archive = archive
+
+    def names(self) -> list[str]:
+        return self.archive.namelist()
+
+    @contextmanager
+    def opened(self, name: str) -> Iterator[tuple[IO[bytes], int]]:
+        entry = self.archive.getinfo(name)
+        with self.archive.open(entry) as file:
+            yield file, entry.file_size
+
+
+class _Folder:
+    condition = "hold undamaged .npy files"
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(path)
+
+    def names(self) -> list[str]:
+        return sorted(file.name for file in self.path.iterdir() if file.is_file())
+
+    @contextmanager
+    def opened(self, name: str) -> Iterator[tuple[IO[bytes], int]]:
+        with (self.path / name).open("rb") as file:
+            yield file, os.fstat(file.fileno()).st_size
+
+
+@contextmanager
+def _archive(path: str) -> Iterator[Files]:
+    with _sentences(path, _Archive.condition), zipfile.ZipFile(path) as archive:
+        yield _Archive(archive)
+
+
+@contextmanager
+def _folder(path: str) -> Iterator[Files]:
+    with _sentences(path, _Folder.condition):
+        yield _Folder(path)
+
+
+def npz_table(path: str) -> ArrayTable:
+    """Return the table of an ``.npz`` archive."""
+    if not zipfile.is_zipfile(path):
+        way_out = "save it again with numpy.savez"
+        raise unreadable(path, "be a complete .npz archive", "something else", way_out=way_out)
+    return ArrayTable(path, _archive)
+
+
+def folder_table(path: str) -> ArrayTable:
+    """Return the table of a folder of ``.npy`` files: an archive that can be written, and mapped, array by array."""
+    return ArrayTable(path, _folder)
+
+
+class ArrayTable:
+    """Arrays by name; every array is a field."""
 
     noun = "array"
 
-    def __init__(self, path: str) -> None:
-        self.path = path
-        if not zipfile.is_zipfile(path):
-            way_out = "save it again with numpy.savez"
-            raise unreadable(path, "be a complete .npz archive", "something else", way_out=way_out)
-        with _sentences(path), zipfile.ZipFile(path) as archive:
-            names = [info.removesuffix(_SUFFIX) for info in archive.namelist() if info.endswith(_SUFFIX)]
+    def __init__(self, path: str, opened: Callable[[str], AbstractContextManager[Files]]) -> None:
+        self.path, self._opened = path, opened
+        with opened(path) as files:
+            names = [name.removesuffix(_SUFFIX) for name in files.names() if name.endswith(_SUFFIX)]
             double = sorted({name for name in names if names.count(name) > 1})
             if double:
                 raise unreadable(path, "have distinct arrays", f"{double[0]!r} twice")
             self.fields = {name: Field(name, (name,)) for name in names}
-            self.class_names = self._class_names(archive) if "class_names" in names else None
+            self.class_names = self._class_names(files) if "class_names" in names else None
 
-    def _class_names(self, archive: zipfile.ZipFile) -> tuple[str, ...]:
-        with _member(archive, self.path, "class_names") as member:
+    def _class_names(self, files: Files) -> tuple[str, ...]:
+        with _member(files, self.path, "class_names") as member:
             values = member.rows(member.count)
         if values.ndim != 1 or values.dtype.kind not in "USTiu":
             got = f"shape {values.shape} of {values.dtype}"
@@ -56,8 +123,8 @@ class NpzTable:
     def blocks(self, fields: Sequence[Field], size: int | None) -> Iterator[ArrayBlock]:
         """Yield the rows, at most ``size`` a block; None gives the whole file as one block."""
         names = [field.name for field in fields]
-        with _sentences(self.path), zipfile.ZipFile(self.path) as archive, ExitStack() as stack:
-            members = {name: stack.enter_context(_member(archive, self.path, name)) for name in names}
+        with self._opened(self.path) as files, ExitStack() as stack:
+            members = {name: stack.enter_context(_member(files, self.path, name)) for name in names}
             n = self._common_rows(members)
             step = size or max(n, 1)
             for first in range(0, n, step):
@@ -128,19 +195,17 @@ class _Member:
         buffer = np.empty(math.prod(shape) * self.dtype.itemsize, dtype=np.uint8)
         view = buffer.data
         while view:
-            piece = self.file.read(min(len(view), _PIECE))
-            if not piece:
+            count = self.file.readinto(view[:_PIECE])  # type: ignore[attr-defined]
+            if not count:
                 raise EOFError(f"{self.name!r} ends early")
-            view[: len(piece)] = piece
-            view = view[len(piece) :]
+            view = view[count:]
         return np.ndarray(shape, self.dtype, buffer)
 
 
 @contextmanager
-def _member(archive: zipfile.ZipFile, path: str, name: str) -> Iterator[_Member]:
-    entry = archive.getinfo(name + _SUFFIX)
-    with archive.open(entry) as file:
-        yield _Member(file, entry.file_size, path, name)
+def _member(files: Files, path: str, name: str) -> Iterator[_Member]:
+    with files.opened(name + _SUFFIX) as (file, size):
+        yield _Member(file, size, path, name)
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
@@ -153,7 +218,7 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
 
 
 @contextmanager
-def _sentences(path: str) -> Iterator[None]:
+def _sentences(path: str, condition: str) -> Iterator[None]:
     """Turn whatever a damaged or hostile archive raises into one sentence."""
     try:
         yield
@@ -163,4 +228,4 @@ def _sentences(path: str) -> Iterator[None]:
         raise unreadable(path, "be readable", error.strerror or str(error)) from None
     except (*_DAMAGE, *_HOSTILE) as error:
         reason = str(error).split("\n")[0] or type(error).__name__
-        raise unreadable(path, "be an undamaged .npz archive", f"a damaged one ({reason})") from None
+        raise unreadable(path, condition, f"a damaged one ({reason})") from None

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from calibrant.calibrators.base import Calibrator, calibrator, load
-from calibrant.errors import DataError
+from calibrant.errors import CapabilityError, DataError
 from calibrant.predictions import Predictions
 from calibrant.testing.formulas import evaluated
 from calibrant.testing.tolerances import SAMPLING
-from calibrant.testing.tools import declined, fitted, has_zeros, raises, same_maps
+from calibrant.testing.tools import close, declined, fitted, has_zeros, raises, same_maps
 
 
 def check_saved_and_loaded(method: Calibrator, predictions: Predictions) -> None:
@@ -37,6 +37,21 @@ def check_labels_are_needed(method: Calibrator, predictions: Predictions) -> Non
     if learnt is not None:
         same = np.array_equal(learnt(unlabelled).scores, learnt(predictions).scores)
         assert same, "the labels of a batch change how it is mapped"
+
+
+def check_batches(method: Calibrator, predictions: Predictions) -> None:
+    """A method that fits batches learns from two what it learns from all rows; another declines them."""
+    if not method.entry.capabilities.fits_batches:
+        assert raises(CapabilityError, lambda: method.fit([predictions])), "batches were fitted, which is not declared"
+        return
+    learnt, half = fitted(method, predictions), len(predictions) // 2
+    if learnt is not None and half:
+        parts = [predictions.take(slice(None, half)), predictions.take(slice(half, None))]
+        close(
+            method.learn_batches(parts)(predictions).probabilities,
+            learnt(predictions).probabilities,
+            "the fits of two batches and of all rows",
+        )
 
 
 def check_features(method: Calibrator, predictions: Predictions) -> None:

@@ -127,6 +127,25 @@ def test_rows_of_weight_zero_that_count_are_noticed():
         )
 
 
+def test_batches_that_are_fitted_otherwise_are_noticed():
+    class FirstBatch(Broken):
+        def learn_batches(self, batches):
+            return self.learn(batches[0])
+
+    method = FirstBatch(lambda b: lambda p: scaled(p, 1 + len(b) / 99), fits_batches=True)
+    with pytest.raises(AssertionError, match="fits of two batches"):
+        CALIBRATOR_LAWS["check_batches"](method, bank()["biased"])
+
+
+def test_batches_that_are_fitted_undeclared_are_noticed():
+    class Secret(Broken):
+        def learn_batches(self, batches):
+            return self.learn(batches[0])
+
+    with pytest.raises(AssertionError, match="not declared"):
+        CALIBRATOR_LAWS["check_batches"](Secret(lambda b: lambda p: p), bank()["biased"])
+
+
 def test_a_loaded_map_that_differs_is_noticed(monkeypatch):
     monkeypatch.setattr(of_declarations, "load", lambda path: TemperatureScaling().fit(bank()["biased"]))
     with pytest.raises(AssertionError, match="another kind of map"):
