@@ -1,4 +1,4 @@
-"""Maps of every registered method on five kinds of scores, and ten thousand rows each that they have not seen.
+"""Maps of every registered method on six kinds of scores, and ten thousand rows each, in five of them never seen.
 
 For the tests that run maps elsewhere than in NumPy: a new method takes part without an edit.
 """
@@ -10,7 +10,7 @@ import numpy as np
 from calibrant import Predictions, registry
 from calibrant.calibrators import calibrator
 
-ROWS = 10_000
+ROWS, FITTED = 10_000, 300
 NAMES = [entry.name for entry in registry.entries("calibrator") if not entry.capabilities.needs_features]
 
 
@@ -52,20 +52,29 @@ def _hidden(rng, n):
     return Predictions.from_logits(np.where(hidden, -np.inf, logits), labels)
 
 
-_MAKERS = {make.__name__.strip("_"): make for make in (_logits, _two_classes, _class_missing, _votes, _hidden)}
+def _own_rows(rng, n):
+    """Single precision, and the rows of the fit again and again: every edge of a bin is one of these scores."""
+    del rng
+    logits, labels = drawn(np.random.default_rng(9), FITTED, 4)
+    return Predictions.from_logits(np.resize(logits.astype(np.float32), (n, 4)), np.resize(labels, n))
+
+
+_MAKERS = {
+    make.__name__.strip("_"): make for make in (_logits, _two_classes, _class_missing, _votes, _hidden, _own_rows)
+}
 SETS = [*_MAKERS]
 
 
 @cache
 def learnt(name, which):
-    """The map of a method on 400 rows of a set, None where it declines them."""
-    method, batch = calibrator(name), _MAKERS[which](np.random.default_rng(1), 400)
+    """The map of a method on few rows of a set, None where it declines them."""
+    method, batch = calibrator(name), _MAKERS[which](np.random.default_rng(1), FITTED)
     return None if method.declines(batch) else method.fit(batch)
 
 
 @cache
 def fresh(which):
-    """The rows that no map has seen."""
+    """Ten thousand rows of a set."""
     return _MAKERS[which](np.random.default_rng(2), ROWS)
 
 

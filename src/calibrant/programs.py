@@ -173,16 +173,23 @@ class Program:
         """
         known, values, last = self.constants if constants is None else constants, {0: x}, self._last_uses()
         for number, step in enumerate(self.steps, 1):
+            if number not in last:
+                continue  # nobody needs it
             arguments = [_resolved(argument, values, known) for argument in step.arguments]
             settings = {name: _resolved(setting, values, known) for name, setting in step.settings.items()}
             values[number] = getattr(ops, step.operation)(*arguments, **settings)
-            values = {at: value for at, value in values.items() if last.get(at, number) > number or at == number}
+            values = {at: value for at, value in values.items() if last.get(at, 0) > number}
         return values[self.answer]
 
     def _last_uses(self) -> dict[int, int]:
-        numbered = enumerate(self.steps, 1)
-        last = {at: number for number, step in numbered for at in _places((*step.arguments, *step.settings.values()))}
-        return {**last, self.answer: len(self.steps) + 1}
+        """Return, for each step that the answer needs, the last step that uses it."""
+        last = {self.answer: len(self.steps) + 1}
+        for number in range(len(self.steps), 0, -1):
+            if number in last:
+                step = self.steps[number - 1]
+                for at in _places((*step.arguments, *step.settings.values())):
+                    last.setdefault(at, number)
+        return last
 
 
 def _places(arguments: Iterable[Any]) -> Iterator[int]:

@@ -60,6 +60,11 @@ def test_a_value_is_let_go_after_its_last_use():
     assert len(alive) == 0
 
 
+def test_what_the_answer_does_not_need_is_left_out():
+    program = recorded(lambda ops, x: (ops.cosine(x), x + 1.0)[1])
+    assert program.run(ARRAYS, 2.0) == 3.0
+
+
 BATCHES = {
     "logits": Predictions.from_logits([[0.5, -np.inf, 2.0], [1.0, 2.0, 800.0], [-np.inf, -np.inf, 3.0]]),
     "probabilities": Predictions.from_probabilities([[0.5, 0.0, 0.5], [0.0, 1.0, 0.0], [0.2, 0.3, 0.5]]),

@@ -109,11 +109,13 @@ class OnnxPlace:
     def place(self, x: str, knots: Floats, *, right: bool) -> str:
         """Return how many knots lie below, by a binary search written out: ``width`` of them are left at each step."""
         k, m = knots.shape
+        found = self.cast(self.node("Less", x, x), onnx.TensorProto.INT64)  # zeros (n, k)
+        if m == 0:
+            return found
         steps = m.bit_length()
         padded = np.full((k, 2**steps - 1), np.inf)
         padded[:, :m] = knots
         flat, start = self.constant(padded.ravel()), self.tensor(np.arange(k) * padded.shape[1] - 1)
-        found = self.cast(self.node("Less", x, x), onnx.TensorProto.INT64)  # zeros (n, k)
         for width in (2**step for step in reversed(range(steps))):
             further = self.node("Add", found, self.whole(width))
             knot = self.node("Gather", flat, self.node("Add", further, start), axis=0)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrant import kernels
-from calibrant.formulas import TINY
+from calibrant.formulas import NUMPY, TINY, log_softmax
 from calibrant.predictions import Predictions
 
 Floats = NDArray[np.float64]
@@ -27,9 +27,15 @@ _BLOCK = 1 << 18  # entries of the float64 temporaries that soft labels need: 2 
 
 
 def log_probabilities(predictions: Predictions, rows: slice) -> Floats:
-    """Return the log-probabilities (b, k) of some rows of a batch, at least log `FLOOR`, float64."""
-    total = predictions.summary.total[rows] if predictions.logits else None
-    return _log_probabilities(predictions.scores[rows], total)
+    """Return the log-probabilities (b, k) of some rows of a batch, at least log `FLOOR`, float64.
+
+    The door sums single-precision logits in their own precision. They are summed anew here: a formula then meets the
+    same digits wherever it runs, and a score on the edge of a bin stays on its side.
+    """
+    scores = predictions.scores[rows]
+    if predictions.logits and scores.dtype == np.float32:
+        return np.maximum(log_softmax(NUMPY, scores.astype(np.float64)), np.log(FLOOR))
+    return _log_probabilities(scores, predictions.summary.total[rows] if predictions.logits else None)
 
 
 def _log_probabilities(scores: Scores, total: Floats | None) -> Floats:
