@@ -29,7 +29,8 @@ from calibrant.solvers.zeros import check_zero, prepared
 Floats = NDArray[np.float64]
 
 # The Brier score of a temperature may have several valleys: the best of a grid around the log loss's beta is refined.
-_GRID = np.linspace(-math.log(8), math.log(8), 13)
+# Sharper than twice that beta, sure rows that were all right by luck would decide.
+_GRID = np.linspace(-math.log(8), math.log(2), 9)
 _FINE = 1e-7  # of log beta
 
 
@@ -154,7 +155,7 @@ class EnsembleTemperatureScaling(Calibrator):
     Parameters
     ----------
     loss : "log_loss": the temperature of `temperature`, then the best weights. "brier": temperature and weights
-        together, as in the paper; the temperature between an eighth of and eight times the log loss's.
+        together, as in the paper; with beta between an eighth of and twice the temperature map's.
     prior : pseudo-rows of each of the three that keep its weight positive, by log loss; on 12 real sources a tenth of a
         row lost nothing. By Brier score there is none, and few sure rows may end too sure.
     zero : what stands for an exact zero, in (0, 1). None: half the smallest positive calibration probability.

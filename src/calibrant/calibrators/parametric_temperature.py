@@ -1,10 +1,10 @@
 """A temperature that depends on the row: on the margin between its two likeliest classes and on its entropy.
 
 Formula: q = softmax(beta_i u), log beta_i = log beta + a + b phi_1 + c phi_2, with phi_1 = log sqrt(1 + margin^2) and
-phi_2 the entropy, both of softmax(beta u), the temperature map, and standardised on the calibration rows. An even
-function of the margin stays smooth where the two likeliest classes change places. Sources: Tomani, Cremers and
-Buettner 2022, Balanya, Maronas and Ramos 2024 for temperatures that depend on the scores; the features and the ridge
-are ours.
+phi_2 the entropy, both of softmax(beta u), the temperature map, standardised on the calibration rows and drawn in by
+3 tanh(phi / 3). An even function of the margin stays smooth where the two likeliest classes change places.
+Sources: Tomani, Cremers and Buettner 2022, Balanya, Maronas and Ramos 2024 for temperatures that depend on the scores;
+the features and the ridge are ours.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from calibrant.calibrators.base import CalibrationMap, Calibrator
 from calibrant.errors import require
-from calibrant.formulas import NUMPY, Ops, log_softmax
+from calibrant.formulas import NUMPY, Ops, expit, log_softmax
 from calibrant.predictions import Predictions
 from calibrant.registry import register
 from calibrant.solvers.row_temperature import row_temperatures
@@ -26,6 +26,8 @@ from calibrant.solvers.temperature import inverse_temperature
 from calibrant.solvers.zeros import check_zero, prepared
 
 Floats = NDArray[np.float64]
+
+_WIDEST = 3.0  # standard deviations from the mean that a feature can seem to be
 
 
 def _features(ops: Ops, log_p: Any, beta: float) -> Any:
@@ -37,13 +39,19 @@ def _features(ops: Ops, log_p: Any, beta: float) -> Any:
     return ops.stacked([wide, ops.constant(0.0) - ops.sum(ops.exp(v) * v)])
 
 
+def _bounded(ops: Ops, features: Any, mean: Floats, scale: Floats) -> Any:
+    """Return standardised features (n, 2), drawn in to within `_WIDEST` of 0: new rows can be far from the fit's."""
+    off = (features - ops.constant(mean)) / ops.constant(scale * (_WIDEST / 2))
+    return (expit(ops, off) - ops.constant(0.5)) * ops.constant(2 * _WIDEST)
+
+
 def _raw_features(rows: FitRows, beta: float) -> Floats:
     return np.concatenate([_features(NUMPY, rows.log_probabilities(block), beta) for block in rows.slices()])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ParametricTemperatureMap(CalibrationMap):
-    """softmax(beta exp(level + ((features - mean) / scale) . slopes) u); ``mean``, ``scale`` and ``slopes`` (2,).
+    """softmax(beta exp(level + 3 tanh((features - mean) / (3 scale)) . slopes) u); all but beta and level (2,).
 
     The features are log sqrt(1 + margin^2) and the entropy of softmax(beta u), in nats.
     """
@@ -66,7 +74,7 @@ class ParametricTemperatureMap(CalibrationMap):
 
     def formula(self, ops: Ops, log_p: Any) -> Any:
         """Return beta_i u."""
-        off = (_features(ops, log_p, self.beta) - ops.constant(self.mean)) / ops.constant(self.scale)  # (n, 2)
+        off = _bounded(ops, _features(ops, log_p, self.beta), self.mean, self.scale)  # (n, 2)
         change = ops.sum(off * ops.constant(self.slopes)) + ops.constant(self.level)
         return log_p * (ops.exp(change) * ops.constant(self.beta))
 
@@ -126,7 +134,7 @@ class ParametricTemperatureScaling(Calibrator):
         mean = rows.weights @ raw
         scale = np.sqrt(rows.weights @ np.square(raw - mean))
         scale[scale < 1e-6] = 1.0  # a feature that never moves
-        off = np.column_stack([np.ones(len(raw)), (raw - mean) / scale])
+        off = np.column_stack([np.ones(len(raw)), _bounded(NUMPY, raw, mean, scale)])
         found = row_temperatures(rows, off, beta, self.ridge / rows.effective)
         message = "" if found.converged else f"{found.decrease:.1e} nats of predicted decrease left"
         record = self.fit_record(predictions, converged=found.converged, iterations=found.passes, message=message)

@@ -63,9 +63,25 @@ def test_rows_in_which_classes_tie_count_for_both_and_get_the_mean():
     tied = np.array([[2.0, -1.0, 2.0, 0.0]])
     expected = softmax((learnt.betas[0] + learnt.betas[2]) / 2 * tied, axis=1)
     np.testing.assert_allclose(learnt(Predictions.from_logits(tied)).probabilities, expected, rtol=1e-12)
-    # a tied row is half a row of either class: twice it is what one row of each is, for this loss
-    with_ties = Predictions.from_logits(np.concatenate([z, tied, tied]), [*y, 0, 0])
-    assert ClassTemperatureScaling().fit(with_ties).record.converged
+
+
+def test_a_tied_row_is_half_a_row_of_either_class():
+    z, y, _ = drawn(60)
+    tied = np.repeat([[2.0, -1.0, 2.0, 0.0]], 20, axis=0)
+    batch = Predictions.from_logits(np.concatenate([z, tied]), [*y, *[0] * 15, *[1] * 5])
+    learnt, common = ClassTemperatureScaling(prior=10.0).fit(batch), TemperatureScaling().fit(batch).beta
+    part = np.concatenate([z[z.argmax(1) == 0], tied])
+    labels = np.concatenate([y[z.argmax(1) == 0], batch.labels[60:]])
+    weights = np.where(np.arange(len(part)) < len(part) - 20, 1.0, 0.5)
+    rho = 10 / (weights.sum() ** 2 / (weights @ weights) + 10)
+    target = (1 - rho) * np.eye(4)[labels] + rho * softmax(common * part, axis=1)
+    told = scipy.optimize.minimize_scalar(
+        lambda beta: -weights @ (target * log_softmax(beta * part, axis=1)).sum(1),
+        bounds=(0.01, 5),
+        method="bounded",
+        options={"xatol": 1e-9},
+    )
+    np.testing.assert_allclose(learnt.betas[0], told.x, rtol=1e-5)  # 1e-10 nats: about its root
 
 
 def test_the_predicted_class_and_the_order_stay():

@@ -16,11 +16,15 @@ def features(z, beta):
     return np.column_stack([np.log(np.hypot(1, v[:, -1] - v[:, -2])), -(np.exp(v) * v).sum(1)])
 
 
+def bounded(off):
+    return 3 * np.tanh(off / 3)
+
+
 def drawn(n, slopes, seed=0):
     rng = np.random.default_rng(seed)
     z = 3 * rng.normal(size=(n, 4))
     raw = features(z, 0.6)
-    betas = 0.6 * np.exp((raw - raw.mean(0)) / raw.std(0) @ slopes)
+    betas = 0.6 * np.exp(bounded((raw - raw.mean(0)) / raw.std(0)) @ slopes)
     return z, np.argmax(betas[:, None] * z + rng.gumbel(size=z.shape), axis=1), betas
 
 
@@ -33,7 +37,7 @@ def test_no_other_solver_gets_lower(weighted):
     raw, w = features(z, beta), weights / weights.sum()
     mean = w @ raw
     np.testing.assert_allclose(learnt.mean, mean, rtol=1e-12)
-    phi = np.column_stack([np.ones(400), (raw - mean) / np.sqrt(w @ (raw - mean) ** 2)])
+    phi = np.column_stack([np.ones(400), bounded((raw - mean) / np.sqrt(w @ (raw - mean) ** 2))])
 
     def objective(theta):
         rows = log_softmax((beta * np.exp(phi @ theta))[:, None] * z, axis=1)[np.arange(400), y]
@@ -57,7 +61,7 @@ def test_the_order_stays_and_the_map_is_the_formula():
     learnt = ParametricTemperatureScaling(ridge=1.0).fit(Predictions.from_logits(z, y))
     mapped = learnt(Predictions.from_logits(z))
     np.testing.assert_array_equal(np.argsort(mapped.scores, axis=1), np.argsort(z, axis=1))
-    off = (features(z, learnt.beta) - learnt.mean) / learnt.scale
+    off = bounded((features(z, learnt.beta) - learnt.mean) / learnt.scale)
     betas = learnt.beta * np.exp(learnt.level + off @ learnt.slopes)
     np.testing.assert_allclose(mapped.probabilities, softmax(betas[:, None] * z, axis=1), rtol=1e-10)
 
@@ -74,6 +78,18 @@ def test_features_that_never_move_do_no_harm():
     learnt = ParametricTemperatureScaling().fit(Predictions.from_logits([[1.0, 0.0]] * 4, [0, 0, 0, 1]))
     np.testing.assert_array_equal(learnt.scale, 1.0)
     np.testing.assert_allclose(learnt(Predictions.from_logits([[1.0, 0.0]])).probabilities[0, 0], 0.75, rtol=1e-6)
+
+
+def test_rows_far_from_the_fit_do_not_get_any_temperature():
+    # separable rows, whose features hardly move: rows of another kind are hundreds of standard deviations away
+    rng = np.random.default_rng(2)
+    labels = rng.integers(4, size=2000)
+    z = rng.normal(size=(2000, 4))
+    sure = z + 8 * np.eye(4)[labels]
+    learnt = ParametricTemperatureScaling().fit(Predictions.from_logits(sure, labels))
+    unsure = Predictions.from_logits(z + np.eye(4)[labels], labels)
+    mapped = learnt(unsure).summary.label_log_probability.mean()
+    assert mapped > 2 * unsure.summary.label_log_probability.mean()
 
 
 def test_ridge_must_be_positive():
