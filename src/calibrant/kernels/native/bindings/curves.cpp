@@ -12,7 +12,7 @@
 namespace calibrant {
 namespace {
 
-constexpr Index kCellsPerKnot = 16;  // few cells hold two knots, and which do is not to be guessed
+constexpr Index kCellsPerKnot = 4;  // few cells hold two knots
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // The curves of k classes, with the cells that make their pieces fast to find.

@@ -8,7 +8,7 @@ namespace calibrant {
 namespace CALIBRANT_CLONE {
 namespace {
 
-constexpr Index kRows = 64;  // that meet some columns' curves while these are near
+constexpr Index kRows = 32;  // that meet some columns' curves while these are near
 constexpr Index kColumns = kCurveColumns;
 
 // The log-sum-exp of logits, or 0; where the probability is near 1 (-1: nowhere), and the log-odds there; the curve at
@@ -122,6 +122,7 @@ CALIBRANT_INLINE void map_columns(const CurveTask<T>& task, const RowState& stat
                                   T* values) {
   double x[kColumns];
   l4 above{};
+  __builtin_prefetch(row + c + kColumns);  // the next columns of this row, before all other rows' turn
   for_groups(row + c, m, T(0.5), [&](Index j, Group<T> score) {
     const d8 y = widen(score) - splat(state.normalizer);
     above |= greater_mask(y, load(task.curves.threshold + c + j));
