@@ -34,7 +34,8 @@ def log_probabilities(predictions: Predictions, rows: slice) -> Floats:
     """
     scores = predictions.scores[rows]
     if predictions.logits and scores.dtype == np.float32:
-        return np.maximum(log_softmax(NUMPY, scores.astype(np.float64)), np.log(FLOOR))
+        found: Floats = np.maximum(log_softmax(NUMPY, scores.astype(np.float64)), np.log(FLOOR))
+        return found
     return _log_probabilities(scores, predictions.summary.total[rows] if predictions.logits else None)
 
 
