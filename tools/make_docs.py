@@ -1,7 +1,6 @@
 """Write the generated documentation: one page a method from the registry, and real source into marked places.
 
-A place is marked by the comments ``<!-- source: PATH -->`` and ``<!-- end -->``, the table of what other packages
-compute by ``<!-- table: packages -->``. ``--check`` writes nothing and exits 1 if a marked place is out of date. The
+A place is marked by the comments ``<!-- source: PATH -->`` and ``<!-- end -->``, a table by ``<!-- table: NAME -->``. ``--check`` writes nothing and exits 1 if a marked place is out of date. The
 pages under docs/methods/ are not kept in the repository.
 Usage: python tools/make_docs.py [--check] [--methods FOLDER]
 """
@@ -22,7 +21,7 @@ from calibrant.registry import Entry
 
 ROOT = Path(__file__).parent.parent
 PLACE = re.compile(r"^( *)<!-- source: (\S+) -->\n.*?^ *<!-- end -->", re.M | re.S)
-PEERS = re.compile(r"<!-- table: packages -->\n.*?^<!-- end -->", re.M | re.S)
+TABLE = re.compile(r"<!-- table: (packages|calibrators) -->\n.*?^<!-- end -->", re.M | re.S)
 KIND_TITLES = {"calibrator": "Calibrators", "measure": "Measures"}
 
 
@@ -35,7 +34,24 @@ def with_sources(text: str) -> str:
         block = f"<!-- source: {path} -->\n```python\n{code}\n```\n<!-- end -->"
         return textwrap.indent(block, indent, lambda line: bool(line.strip()))
 
-    return PEERS.sub(lambda _: f"<!-- table: packages -->\n{peers()}\n<!-- end -->", PLACE.sub(filled, text))
+    makers = {"packages": peers, "calibrators": calibrators}
+    with_tables = TABLE.sub(lambda m: f"<!-- table: {m[1]} -->\n{makers[m[1]]()}\n<!-- end -->", text)
+    return PLACE.sub(filled, with_tables)
+
+
+def calibrators() -> str:
+    """Return the table of all calibrators from what they declare."""
+    head = ("method", "idea", "parameters", "assumes", "keeps", "rows", "cost", "guarantee", "typical use")
+    return table(head, [_declared(entry) for entry in methods() if entry.kind == "calibrator"])
+
+
+def _declared(entry: Entry) -> tuple[str, ...]:
+    able = entry.capabilities
+    kept = {"the predicted class": able.preserves_argmax, "imbalanced classes": able.suits_imbalance}
+    kept["derivatives"] = able.differentiable
+    keeps = ", ".join(name for name, holds in kept.items() if holds) or "–"
+    facts = (able.parameters, able.assumes, keeps, able.wants_rows, able.cost, able.guarantee or "–", able.suits)
+    return (f"`{entry.name}`", entry.summary.rstrip("."), *facts)
 
 
 def peers() -> str:

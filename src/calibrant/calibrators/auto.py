@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 from calibrant import folds
 from calibrant.calibrators.base import CalibrationMap, Calibrator, calibrator
 from calibrant.calibrators.pool import PoolMap
+from calibrant.calibrators.structured import Structured, maps_of
 from calibrant.errors import CalibrantError, ConvergenceWarning, is_whole, require
 from calibrant.predictions import Predictions
 from calibrant.registry import register
@@ -28,61 +31,79 @@ from calibrant.statistics.units import Units, paired_gain
 Floats = NDArray[np.float64]
 
 IDENTITY = "identity"
-# The candidates, the most useful first: what is dropped where time is short is dropped from the end.
-_FEW = (IDENTITY, "temperature(prior=20.0)", "ensemble_temperature", "pooled_isotonic")
-_QUICK = (*_FEW, "sms(penalty=1.0)", "sms(penalty=0.25)")
+_SMALL = ("temperature(prior=20.0)", "ensemble_temperature", "pooled_isotonic")
+_QUICK = (*_SMALL, "sms(penalty=1.0)", "sms(penalty=0.25)")
 _DEFAULT = (
-    *_QUICK,
-    *("sms(penalty=4.0)", "sms(penalty=0.0625)", "sms(penalty=1.0, prior=20.0)", "sms(penalty=0.25, prior=20.0)"),
+    *("sms(penalty=4.0)", *_QUICK, "sms(penalty=0.0625)"),
+    *("sms(penalty=1.0, prior=20.0)", "sms(penalty=0.25, prior=20.0)", "spline"),
 )
-_MANY = (*_FEW, "svs(penalty=1.0)", "svs(penalty=0.0625)", "sms(penalty=1.0)", "sms(penalty=4.0)")
+_MANY = (*_SMALL, "svs(penalty=1.0)", "svs(penalty=0.0625)", "sms(penalty=4.0)", "sms(penalty=1.0)")
 PRESETS = {"default": _DEFAULT, "quick": _QUICK}
 _LARGE = 100  # classes from which `_MANY` stands for either preset, with fewer folds
 _FOLDS, _FOLDS_OF_MANY = 5, 3
+_REPEATS, _FEW_ROWS = 3, 500  # splits, up to so many rows: one alone would decide by its luck
 _FEWEST = 20  # distinct rows, below which nothing can be told
 _PSEUDO_ROWS = 3.0  # of the pool's weights
+_OPTIMISM = 0.1  # nats over the rows that each weight gains by being fitted to them
 _MISSED = 0.01  # weight below which a member is dropped
 
 
 class Judged(NamedTuple):
-    """Log-probabilities of the labels (r, m), out of fold, by the candidates ``specs``, of which the identity is first.
+    """Log-probabilities of the labels (repeats, r, m), out of fold, by candidates ``specs``, the identity first.
 
     A hard label is one term, a soft one has one for each class with mass. ``weights`` (r,) sum to the effective number
-    of rows, ``row`` (r,) and ``fold`` (r,) are those of each term.
+    of rows; ``row`` (r,) is that of each term.
     """
 
     specs: tuple[str, ...]
     log_p: Floats
     weights: Floats
     row: NDArray[np.int64]
-    fold: NDArray[np.int64]
 
     @property
     def losses(self) -> Floats:
         """The log loss of each candidate (m,)."""
         with np.errstate(invalid="ignore"):
-            return np.asarray(-(self.weights @ self.log_p) / self.weights.sum())
+            return np.asarray(-(self.weights @ self.log_p).mean(0) / self.weights.sum())
 
-    def pool(self, weights: Floats) -> Floats:
-        """Return the shares of the candidates (m,) in the pool of the terms, some of which may have weight 0."""
-        return pool_weights(self.log_p, weights, _PSEUDO_ROWS)
+    def shares(self) -> Floats:
+        """Return the weights (m,) of the pool."""
+        repeats, _, members = self.log_p.shape
+        weights = np.tile(self.weights / repeats, repeats)
+        return pool_weights(self.log_p.reshape(-1, members), weights, _PSEUDO_ROWS)
 
-    def gain(self, predictions: Predictions) -> tuple[float, float]:
-        """Return by how much the pool, its weights from other folds, beats the identity, and the standard error."""
-        better = np.empty(len(self.row))
-        for held in range(int(self.fold.max()) + 1):
-            rows = self.fold == held
-            better[rows] = pooled(self.log_p[rows], self.pool(np.where(rows, 0.0, self.weights)))
-        before, after = (self._by_row(-log_p, predictions) for log_p in (self.log_p[:, 0], better))
-        return paired_gain(before, after, Units.of(predictions))
-
-    def _by_row(self, losses: Floats, predictions: Predictions) -> Floats:
-        """Return the loss of each row (n,), its mean over a soft label."""
+    def gains(self, predictions: Predictions, shares: Floats) -> Floats:
+        """Return by how much the pool beats the identity on each row (n,), the mean over repeats and a soft label."""
+        pool = np.stack([pooled(log_p, shares) for log_p in self.log_p])
+        with np.errstate(invalid="ignore"):
+            gains = np.where(pool == self.log_p[..., 0], 0.0, pool - self.log_p[..., 0]).mean(0)
         if not predictions.soft:
-            return losses
+            return np.asarray(gains)
         assert predictions.labels is not None
         mass = predictions.labels[np.nonzero(predictions.labels)]
-        return np.bincount(self.row, mass * losses, len(predictions)).astype(np.float64, copy=False)
+        return np.bincount(self.row, mass * gains, len(predictions)).astype(np.float64, copy=False)
+
+
+class Gain(NamedTuple):
+    """The mean gain of the pool on rows left out, its standard error, and whether it is evidence."""
+
+    mean: float
+    error: float
+    holds: bool
+
+    @classmethod
+    def of(cls, gains: Floats, predictions: Predictions, weights: int, gate: float) -> Gain:
+        """Judge the gains (n,) of a pool with so many weights.
+
+        Without the unit of rows that gains most it must still gain: one lucky row is no evidence.
+        """
+        units = Units.of(predictions)
+        mean, error = paired_gain(gains, np.zeros_like(gains), units)
+        if math.isinf(mean):
+            return cls(mean, error, mean > 0)
+        of_unit = np.bincount(units.unit, units.share * gains)
+        beyond = mean - _OPTIMISM * (weights - 1) / predictions.effective_rows
+        return cls(mean, error, bool(beyond > gate * error and mean > of_unit.max()))
 
 
 @register(
@@ -107,9 +128,9 @@ class Auto(Calibrator):
     Parameters
     ----------
     candidates : ``"default"``, ``"quick"``, or a tuple of specs; the identity is always among them.
-    gate : standard errors by which the pool must beat the identity in log loss on rows left out. 1.645 is strict: a
-        pool that is no better than the identity passes in 5 % of cases; with 1 in 16 %, but small true gains on few
-        rows are kept.
+    gate : standard errors by which the pool must beat the identity in log loss on rows left out, beyond what fitting its
+        weights gains. 1.645 is strict: a pool that is no better passes in some 5 % of cases, but small true gains on few
+        rows are lost; docs/theory/auto.md has both.
     seed : of the folds.
 
     Notes
@@ -120,7 +141,7 @@ class Auto(Calibrator):
     """
 
     candidates: Literal["default", "quick"] | tuple[str, ...] = "default"
-    gate: float = 1.0
+    gate: float = 0.25
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -133,14 +154,18 @@ class Auto(Calibrator):
 
     def learn(self, predictions: Predictions) -> PoolMap:
         """Return the pool, or the identity as a pool of one."""
-        if len(np.unique(predictions.row_keys)) < _FEWEST or len(np.unique(folds.strata(predictions))) < 2:
-            return self._identity(predictions, None, (0.0, math.nan), "too few rows or classes to compare anything")
+        few = len(np.unique(predictions.row_keys)) < _FEWEST
+        if few or len(np.unique(folds.strata(predictions))) < 2:
+            nothing = Gain(0.0, math.nan, False)
+            return self._identity(predictions, None, np.empty(0), nothing, "too few rows or classes to compare")
         judged = _judged(predictions, self.specs(predictions.k), self.seed)
-        gain = judged.gain(predictions)
-        told = f"{gain[0]:.4f} ± {gain[1]:.4f} nats a row on rows left out"
-        if not gain[0] > self.gate * gain[1] and not math.isinf(gain[0]):
-            return self._identity(predictions, judged, gain, f"the scores are kept: a pool gains only {told}")
-        return self._pool(predictions, judged, gain, told)
+        shares = judged.shares()
+        gain = Gain.of(judged.gains(predictions, shares), predictions, len(shares), self.gate)
+        told = f"{gain.mean:.4f} ± {gain.error:.4f} nats a row on rows left out"
+        if not gain.holds:
+            why = f"the scores are kept: that a pool gains {told} is no evidence"
+            return self._identity(predictions, judged, shares, gain, why)
+        return self._pool(predictions, judged, shares, gain, told)
 
     def specs(self, k: int) -> tuple[str, ...]:
         """Return the candidates for k classes, the identity first."""
@@ -149,18 +174,19 @@ class Auto(Calibrator):
             chosen = _MANY if k >= _LARGE else PRESETS[chosen]
         return (IDENTITY, *(spec for spec in chosen if spec != IDENTITY))
 
-    def _pool(self, predictions: Predictions, judged: Judged, gain: tuple[float, float], told: str) -> PoolMap:
-        shares = judged.pool(judged.weights)
+    def _pool(self, predictions: Predictions, judged: Judged, shares: Floats, gain: Gain, told: str) -> PoolMap:
         kept = np.flatnonzero(shares >= min(_MISSED, shares.max()))
-        maps = [learnt(judged.specs[m], predictions) for m in kept]
+        maps = learnt([judged.specs[m] for m in kept], predictions)
         weights = shares[kept] / shares[kept].sum()
         names = ", ".join(f"{judged.specs[m]} {w:.0%}" for m, w in zip(kept, weights, strict=True))
-        return self._map(predictions, maps, weights, judged, gain, f"a pool of {names} gains {told}")
+        found = [maps[judged.specs[m]] for m in kept]
+        return self._map(predictions, found, weights, judged, shares, gain, f"a pool of {names} gains {told}")
 
     def _identity(
-        self, predictions: Predictions, judged: Judged | None, gain: tuple[float, float], told: str
+        self, predictions: Predictions, judged: Judged | None, shares: Floats, gain: Gain, told: str
     ) -> PoolMap:
-        return self._map(predictions, [learnt(IDENTITY, predictions)], np.ones(1), judged, gain, told)
+        maps = [*learnt([IDENTITY], predictions).values()]
+        return self._map(predictions, maps, np.ones(1), judged, shares, gain, told)
 
     def _map(
         self,
@@ -168,39 +194,45 @@ class Auto(Calibrator):
         maps: list[CalibrationMap],
         weights: Floats,
         judged: Judged | None,
-        gain: tuple[float, float],
+        shares: Floats,
+        gain: Gain,
         told: str,
     ) -> PoolMap:
         return PoolMap(
+            floor=max(one.floor for one in maps),  # the identity alone has the smallest number of all
             maps=tuple(maps),
             weights=weights,
             specs=() if judged is None else judged.specs,
             losses=np.empty(0) if judged is None else judged.losses,
-            shares=np.empty(0) if judged is None else judged.pool(judged.weights),
-            gain=np.array(gain),
+            shares=shares,
+            gain=np.array([gain.mean, gain.error]),
             record=self.fit_record(predictions, message=told),
         )
 
 
-def learnt(spec: str, predictions: Predictions) -> CalibrationMap:
-    """Return the map of a candidate; that it did not converge shows in its losses."""
+def learnt(specs: Sequence[str], predictions: Predictions) -> dict[str, CalibrationMap]:
+    """Return the map of each candidate that does not decline; that one did not converge shows in its losses."""
+    methods = {spec: calibrator(spec) for spec in specs}
+    along = {s: m for s, m in methods.items() if isinstance(m, Structured) and m.penalty is not None}
+    found: dict[str, CalibrationMap] = dict(zip(along, maps_of([*along.values()], predictions), strict=True))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return calibrator(spec).fit(predictions)
+        for spec in methods.keys() - along.keys():
+            with suppress(CalibrantError):
+                found[spec] = methods[spec].fit(predictions)
+    return found
 
 
 def _judged(predictions: Predictions, specs: tuple[str, ...], seed: int) -> Judged:
     """Return every candidate's log-probabilities of the labels, out of fold; one that declines is left out."""
-    fold = folds.assign(predictions, _FOLDS if predictions.k < _LARGE else _FOLDS_OF_MANY, seed=seed)
-    terms, columns = _Terms.of(predictions), dict[str, Floats]()
-    for spec in specs:
-        try:
-            columns[spec] = terms.log_p(predictions, fold, spec)
-        except CalibrantError:
-            if spec == IDENTITY:
-                raise
+    few = len(predictions) <= _FEW_ROWS and predictions.k < _LARGE
+    count, terms = _FOLDS if predictions.k < _LARGE else _FOLDS_OF_MANY, _Terms.of(predictions)
+    splits = [folds.assign(predictions, count, seed=seed, repeat=i) for i in range(_REPEATS if few else 1)]
+    parts = [terms.log_p(predictions, fold, specs) for fold in splits]
+    kept = tuple(spec for spec in specs if all(spec in part for part in parts))
+    log_p = np.stack([np.stack([part[spec] for spec in kept], axis=1) for part in parts])
     effective = terms.weights * (predictions.effective_rows / terms.weights.sum())
-    return Judged(tuple(columns), np.stack([*columns.values()], axis=1), effective, terms.row, fold[terms.row])
+    return Judged(kept, log_p, effective, terms.row)
 
 
 class _Terms(NamedTuple):
@@ -219,18 +251,23 @@ class _Terms(NamedTuple):
         row, label = np.nonzero(predictions.labels)
         return cls(row, label, weights[row] * predictions.labels[row, label])
 
-    def log_p(self, predictions: Predictions, fold: NDArray[np.int64], spec: str) -> Floats:
-        """Return the log-probability of each term (r,) by the maps of one candidate that never saw its row."""
-        found = np.empty(len(self.row))
-        for rows, repaired in folds.out_of_fold(predictions, lambda batch: learnt(spec, batch), fold):
-            place = np.full(len(predictions), -1)
-            place[rows] = np.arange(len(rows))
-            mine = np.flatnonzero(place[self.row] >= 0)
-            at, label = place[self.row[mine]], self.label[mine]
-            if predictions.soft:
-                with np.errstate(divide="ignore"):
-                    found[mine] = np.log(repaired.probabilities[at, label].astype(np.float64))
-            else:
-                assert repaired.summary.label_log_probability is not None
-                found[mine] = repaired.summary.label_log_probability
+    def log_p(self, predictions: Predictions, fold: NDArray[np.int64], specs: Sequence[str]) -> dict[str, Floats]:
+        """Return the log-probability of each term (r,) by the maps of each candidate that never saw its row."""
+        found = {spec: np.empty(len(self.row)) for spec in specs}
+        for held in range(int(fold.max()) + 1):
+            maps, judged = learnt(specs, predictions.take(fold != held)), predictions.take(fold == held)
+            place = np.cumsum(fold == held) - 1
+            mine = np.flatnonzero(fold[self.row] == held)
+            found = {spec: column for spec, column in found.items() if spec in maps}
+            for spec, column in found.items():
+                column[mine] = _at_labels(maps[spec](judged), place[self.row[mine]], self.label[mine])
         return found
+
+
+def _at_labels(repaired: Predictions, rows: NDArray[np.int64], labels: NDArray[np.int64]) -> Floats:
+    """Return the log-probability of each term; logits keep digits that their softmax has lost."""
+    if not repaired.soft:
+        assert repaired.summary.label_log_probability is not None
+        return repaired.summary.label_log_probability[rows]
+    with np.errstate(divide="ignore"):
+        return np.log(repaired.probabilities[rows, labels].astype(np.float64))

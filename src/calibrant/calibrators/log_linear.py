@@ -24,6 +24,7 @@ from calibrant.solvers.zeros import check_zero
 
 Floats = NDArray[np.float64]
 Recipe = Mapping[str, float]
+Record = Callable[..., FitRecord]
 
 EMPTY: Floats = np.empty((0, 0))
 ROOT = 0.25  # the power of the third feature
@@ -113,28 +114,25 @@ class Path:
             found.append(LogLinearFit(base, recipe, axes).minimum(found[-1] if found else None))
         return found, axes
 
-    def maps(
-        self, batch: Predictions, penalties: Sequence[float], record: Callable[..., FitRecord]
-    ) -> list[LogLinearMap]:
+    def maps(self, batch: Predictions, penalties: Sequence[float], records: Sequence[Record]) -> list[LogLinearMap]:
         """Return the map of each penalty, learnt from the batch."""
         base, floor = self.base(batch)
         found, axes = self.coefficients(base, penalties)
-        return [_as_map(base, one, axes, floor, penalty, record) for one, penalty in zip(found, penalties, strict=True)]
+        parts = zip(found, penalties, records, strict=True)
+        return [_as_map(base, one, axes, floor, penalty, record) for one, penalty, record in parts]
 
-    def chosen(
-        self, batch: Predictions, penalties: Sequence[float], fold: NDArray[np.int64], record: Callable[..., FitRecord]
-    ) -> float:
+    def chosen(self, batch: Predictions, penalties: Sequence[float], fold: NDArray[np.int64], record: Record) -> float:
         """Return the penalty of the smallest log loss on rows left out, each ``fold`` (n,) once."""
-        losses = np.zeros(len(penalties))
+        losses, records = np.zeros(len(penalties)), [record] * len(penalties)
         for held in range(int(fold.max()) + 1):
             judged, learnt = batch.take(fold == held), batch.take(fold != held)
-            for i, one in enumerate(self.maps(learnt, penalties, record)):
+            for i, one in enumerate(self.maps(learnt, penalties, records)):
                 losses[i] += judged.row_weights @ LogLoss().rows(one(judged))
         return penalties[int(np.argmin(losses))]
 
 
 def _as_map(
-    base: Base, found: Coefficients, axes: Axes | None, floor: float, penalty: float, record: Callable[..., FitRecord]
+    base: Base, found: Coefficients, axes: Axes | None, floor: float, penalty: float, record: Record
 ) -> LogLinearMap:
     k, terms, minimum = base.rows.k, found.terms, found.found
     message = "" if minimum.converged else f"{minimum.decrease:.1e} nats of predicted decrease left"

@@ -12,7 +12,7 @@ from calibrant.calibrators.base import CalibrationMap, Scores
 from calibrant.errors import require
 from calibrant.formulas import Ops, softmax
 from calibrant.predictions import Kind, Predictions
-from calibrant.solvers.zeros import check_zero, kept_positive
+from calibrant.solvers.zeros import check_zero, kept_positive, without_zeros
 
 Floats = NDArray[np.float64]
 
@@ -58,11 +58,11 @@ class PoolMap(CalibrationMap):
         """Return the weighted mean of the probabilities (n, k); what a single map returns where there is one."""
         if len(self.maps) == 1:
             return self.maps[0].transform(predictions)
-        out = np.zeros(predictions.scores.shape)
+        batch, out = without_zeros(predictions, self.floor), np.zeros(predictions.scores.shape)
         for one, weight in zip(self.maps, self.weights, strict=True):
-            scores, kind = one.transform(predictions)
-            out += weight * predictions.rescored(scores, kind).probabilities
-        return kept_positive(out.astype(predictions.scores.dtype)), "probability"
+            scores, kind = one.transform(batch)
+            out += weight * batch.rescored(scores, kind).probabilities
+        return kept_positive(out.astype(batch.scores.dtype)), "probability"
 
     @property
     def n_parameters(self) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -43,15 +45,20 @@ class Structured(Calibrator):
         require(is_whole(self.seed), "seed", "be a whole number", self.seed)
         check_zero(self.zero)
 
-    def learn_along(self, path: Path, predictions: Predictions) -> LogLinearMap:
+    @property
+    @abstractmethod
+    def path(self) -> Path:
+        """The fits of this family."""
+
+    def learn(self, predictions: Predictions) -> LogLinearMap:
         """Return the map of the given penalty, or of the one that is best on rows left out."""
         record = partial(self.fit_record, predictions)
         penalty = self.penalty
         if penalty is None:
             count = min(FOLDS, len(np.unique(predictions.row_keys)))
             fold = None if count < 2 else folds.assign(predictions, count, seed=self.seed)
-            penalty = 1.0 if fold is None else path.chosen(predictions, PENALTIES, fold, record)
-        return path.maps(predictions, [penalty], record)[0]
+            penalty = 1.0 if fold is None else self.path.chosen(predictions, PENALTIES, fold, record)
+        return self.path.maps(predictions, [penalty], [record])[0]
 
     def base(self, predictions: Predictions) -> tuple[Base, float]:
         """Return the base, the temperature map with a share 1 / (n + 1) of the uniform distribution, and the floor."""
@@ -66,3 +73,15 @@ class Structured(Calibrator):
         one, several = penalty / n, penalty * k / n
         shared = {f"shared_{name}": one for name in names if len(names) > 1}
         return {**shared, **{f"slopes_{name}": several for name in names}, "shift": several}
+
+
+def maps_of(methods: Sequence[Structured], predictions: Predictions) -> list[LogLinearMap]:
+    """Return what each method learns; those that differ in the penalty alone are fitted along one path."""
+    found: dict[Structured, LogLinearMap] = {}
+    for family in dict.fromkeys(replace(method, penalty=1.0) for method in methods):
+        of_family = [method for method in methods if replace(method, penalty=1.0) == family]
+        members = sorted(of_family, key=lambda method: -(method.penalty or 0.0))
+        penalties = [method.penalty or 0.0 for method in members]
+        records = [partial(method.fit_record, predictions) for method in members]
+        found.update(zip(members, family.path.maps(predictions, penalties, records), strict=True))
+    return [found[method] for method in methods]

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from calibrant.calibrators.log_linear import LogLinearMap, Path
+from calibrant.calibrators.log_linear import Path
 from calibrant.calibrators.structured import Structured
 from calibrant.errors import is_whole, require
-from calibrant.predictions import Predictions
 from calibrant.registry import register
 from calibrant.solvers.log_linear import Axes, Base
 
@@ -46,9 +45,10 @@ class StructuredMatrixScaling(Structured):
         holds = self.rank is None or (is_whole(self.rank) and self.rank >= 0)
         require(holds, "rank", "be a whole number of at least 0, or None", self.rank)
 
-    def learn(self, predictions: Predictions) -> LogLinearMap:
-        """Return the map of the best matrices."""
-        return self.learn_along(Path(self.recipe, self.base, self.axes), predictions)
+    @property
+    def path(self) -> Path:
+        """With matrices, on axes where classes are many."""
+        return Path(self.recipe, self.base, self.axes)
 
     def recipe(self, penalty: float, n: float, k: int) -> dict[str, float]:
         """Return the ridge of each term."""

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from calibrant.solvers.newton import CERTIFIED, Convex, Curvature, NewtonMinimum, minimise_convex
 from calibrant.solvers.rows import FitRows
-from calibrant.solvers.softmax_regression import Intercepts, Labels, Matrix, PerClass, SoftmaxRegression, Term
+from calibrant.solvers.softmax_regression import Labels, SoftmaxRegression
 from calibrant.solvers.temperature import inverse_temperature
+from calibrant.solvers.terms import Intercepts, Matrix, PerClass, Term
 
 Floats = NDArray[np.float64]
 Plane = NDArray[np.floating]

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from calibrant.solvers.newton import NewtonMinimum
 from calibrant.solvers.rows import FitRows
-from calibrant.solvers.softmax_regression import Intercepts, Labels, Matrix, PerClass, Shared, SoftmaxRegression, Term
+from calibrant.solvers.softmax_regression import Labels, SoftmaxRegression
+from calibrant.solvers.terms import Intercepts, Matrix, PerClass, SharedSlopes, Term
 
 Floats = NDArray[np.float64]
 
@@ -72,9 +73,10 @@ def based(log_p: Floats, beta: float, mix: float) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Coefficients:
-    """What a fit found, by term: ``shared_NAME`` (1,), ``slopes_NAME`` (k,), ``matrix_NAME`` (k, k), ``shift`` (k,).
+    """What a fit found, by term: ``slopes_NAME`` (k,), ``matrix_NAME`` (k, k), ``shift`` (k,), ``loadings`` (d, k).
 
-    ``loadings`` (d, k) belong to the axes of the fit. A term that was not fitted is missing.
+    Slopes with a shared part have that first (1 + k,). Loadings belong to the axes of the fit. A term that was not
+    fitted is missing.
     """
 
     terms: dict[str, Floats]
@@ -85,17 +87,20 @@ class Coefficients:
         out = np.zeros((len(POWERS), k))
         out[0] = 1.0
         for row, name in zip(out, POWERS, strict=True):
-            row += self.terms.get(f"shared_{name}", np.zeros(1))
-            row += self.terms.get(f"slopes_{name}", np.zeros(k))
+            own = self.terms.get(f"slopes_{name}", np.zeros(k))
+            row += own if len(own) == k else own[0] + own[1:]
         return out
 
 
 class LogLinearFit:
-    """The function that is minimised, for a recipe: the ridge of each term, by name."""
+    """The function that is minimised, for a recipe: the ridge of each term, by name.
+
+    Slopes of a feature NAME have a part that all classes share where the recipe holds ``shared_NAME``.
+    """
 
     def __init__(self, base: Base, recipe: Mapping[str, float], axes: Axes | None = None) -> None:
-        self.names = tuple(recipe)
-        terms = [_term(base, name, ridge, axes) for name, ridge in recipe.items()]
+        self.names = tuple(name for name in recipe if not name.startswith("shared"))
+        terms = [_term(base, name, recipe, axes) for name in self.names]
         self.function = SoftmaxRegression(base.z, base.labels, terms)
 
     def minimum(self, start: Coefficients | None = None) -> Coefficients:
@@ -113,17 +118,18 @@ class LogLinearFit:
         return np.zeros(term.size) if known is None else known.ravel()
 
 
-def _term(base: Base, name: str, ridge: float, axes: Axes | None) -> Term:
-    kind, _, feature = name.partition("_")
+def _term(base: Base, name: str, recipe: Mapping[str, float], axes: Axes | None) -> Term:
+    (kind, _, feature), ridge = name.partition("_"), recipe[name]
     if kind == "shift":
-        return Intercepts(base.rows.k, ridge)
+        return Intercepts(base.rows.k, len(base.rows.scores), ridge)
     if kind == "loadings":
         assert axes is not None
         return Matrix(axes.of(base.z), base.rows.k, ridge)
     values = base.feature(feature)
-    if kind == "shared":
-        return Shared(values, ridge)
-    return PerClass(values, ridge) if kind == "slopes" else Matrix(values, base.rows.k, ridge, off_diagonal=True)
+    if kind == "matrix":
+        return Matrix(values, base.rows.k, ridge, off_diagonal=True)
+    shared = recipe.get(f"shared_{feature}")
+    return PerClass(values, ridge) if shared is None else SharedSlopes(values, shared, ridge)
 
 
 @dataclass(frozen=True, eq=False)

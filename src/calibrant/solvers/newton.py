@@ -21,15 +21,16 @@ Product = Callable[[Floats], Floats]
 CERTIFIED = 1e-10
 MOST_STEPS = 100
 MOST_PRODUCTS = 250  # of the curvature with a vector, for one step
+_CLEAR = 0.01  # of what is enough: the approximate inverse may be off by a factor
 SUFFICIENT = 1e-4  # share of the decrease promised by the slope that a step must bring (Armijo's rule)
 LEAST_SHARE = 2.0**-40  # of a step; below it only rounding is left
 
 
 class Curvature(NamedTuple):
-    """Products of the curvature at a point with a vector (m,), and about its diagonal (m,), positive."""
+    """Products with a vector (m,): of the curvature at a point, and of about its inverse, symmetric and positive."""
 
     product: Product
-    diagonal: Floats
+    inverse: Product
 
 
 class Convex(ABC):
@@ -64,18 +65,20 @@ class NewtonMinimum(NamedTuple):
         return self.decrease <= CERTIFIED
 
 
-def minimise_convex(function: Convex, start: Floats) -> NewtonMinimum:
-    """Return the minimum of a convex function, from a start (m,)."""
+def minimise_convex(function: Convex, start: Floats, enough: float = CERTIFIED) -> NewtonMinimum:
+    """Return the minimum of a convex function, from a start (m,), up to ``enough`` nats of predicted decrease."""
     x, value, products, first = start, function.value(start), 0, 0.0
     for steps in range(MOST_STEPS):
         gradient = function.gradient(x)
         curvature = function.curvature(x)
-        size = _size(gradient, curvature.diagonal)
+        size = float(gradient @ curvature.inverse(gradient))
+        if size / 2 <= _CLEAR * enough:  # no step is needed to see it
+            return NewtonMinimum(x, value, steps, products, size / 2, float(np.abs(gradient).max(initial=0.0)))
         first = first or size
         step, used = _solved(curvature, -gradient, min(0.25, np.sqrt(size / first)) if first else 0.0)
         products += used
         slope = float(gradient @ step)
-        if -slope / 2 <= CERTIFIED:
+        if -slope / 2 <= enough:
             return NewtonMinimum(x, value, steps, products, -slope / 2, float(np.abs(gradient).max(initial=0.0)))
         share, there = 1.0, function.value(x + step)
         rounding = 4 * np.finfo(np.float64).eps * abs(value)
@@ -87,18 +90,13 @@ def minimise_convex(function: Convex, start: Floats) -> NewtonMinimum:
     return NewtonMinimum(x, value, MOST_STEPS, products, -slope / 2, float(np.abs(gradient).max(initial=0.0)))
 
 
-def _size(gradient: Floats, diagonal: Floats) -> float:
-    """Return the length of the gradient where the diagonal of the curvature measures it, squared."""
-    return float((gradient * gradient / diagonal).sum())
-
-
 def _solved(curvature: Curvature, target: Floats, accuracy: float) -> tuple[Floats, int]:
     """Return the solution of curvature @ x = target up to a share of the target, and the products it took.
 
-    Conjugate gradients in coordinates where the diagonal of the curvature is one.
+    Conjugate gradients in coordinates where the approximate inverse is the identity.
     """
     x, residual = np.zeros_like(target), target.copy()
-    preconditioned = residual / curvature.diagonal
+    preconditioned = curvature.inverse(residual)
     direction, size = preconditioned.copy(), float(residual @ preconditioned)
     enough = accuracy**2 * size
     for products in range(MOST_PRODUCTS):
@@ -110,7 +108,7 @@ def _solved(curvature: Curvature, target: Floats, accuracy: float) -> tuple[Floa
             return (x if products else preconditioned), products
         x += (size / along) * direction
         residual -= (size / along) * image
-        preconditioned = residual / curvature.diagonal
+        preconditioned = curvature.inverse(residual)
         size, before = float(residual @ preconditioned), size
         direction = preconditioned + (size / before) * direction
     return x, MOST_PRODUCTS

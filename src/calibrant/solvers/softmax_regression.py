@@ -8,150 +8,20 @@ logits is w p (F - sum_c p_c F_c), so that a product with it costs as much as a 
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calibrant.solvers.class_blocks import ClassBlocks
 from calibrant.solvers.newton import Convex, Curvature, NewtonMinimum, minimise_convex
+from calibrant.solvers.terms import Plane, Term
 
 Floats = NDArray[np.float64]
-Plane = NDArray[np.floating]
 
+_RENEWED = 4  # steps after which the inverse is made anew
 _BLOCK = 1 << 17  # entries of the temporaries of a block: 1 MB each, which the cache holds
-
-
-class Term(ABC):
-    """A linear map from coefficients, an array of shape ``shape``, to logits (n, k); ``ridge`` weighs their squares."""
-
-    shape: tuple[int, ...]
-    ridge: float
-
-    @property
-    def size(self) -> int:
-        """Number of coefficients."""
-        return int(np.prod(self.shape))
-
-    @abstractmethod
-    def add(self, out: Floats, coefficients: Floats, rows: slice) -> None:
-        """Add the logits of some rows to ``out`` (b, k)."""
-
-    @abstractmethod
-    def adjoint(self, residuals: Floats, rows: slice) -> Floats:
-        """Return the sums over some rows of residuals (b, k) times what multiplies each coefficient."""
-
-    @abstractmethod
-    def squares(self, weights: Floats, rows: slice) -> Floats:
-        """Return the sums over some rows of weights (b, k) times the square of what multiplies each coefficient."""
-
-
-@dataclass(frozen=True, eq=False)
-class Shared(Term):
-    """One coefficient for a feature (n, k) of every class."""
-
-    feature: Plane
-    ridge: float
-    shape = (1,)
-
-    def add(self, out: Floats, coefficients: Floats, rows: slice) -> None:
-        """Add coefficient * feature."""
-        out += coefficients[0] * self.feature[rows]
-
-    def adjoint(self, residuals: Floats, rows: slice) -> Floats:
-        """Return the one sum."""
-        return np.array([np.vdot(residuals, self.feature[rows])])
-
-    def squares(self, weights: Floats, rows: slice) -> Floats:
-        """Return the one sum."""
-        return np.array([np.einsum("ij,ij,ij->", weights, self.feature[rows], self.feature[rows])])
-
-
-@dataclass(frozen=True, eq=False)
-class PerClass(Term):
-    """A coefficient a class for a feature (n, k)."""
-
-    feature: Plane
-    ridge: float
-
-    @property
-    def shape(self) -> tuple[int, ...]:  # type: ignore[override]
-        """One a class."""
-        return (self.feature.shape[1],)
-
-    def add(self, out: Floats, coefficients: Floats, rows: slice) -> None:
-        """Add coefficients * feature."""
-        out += coefficients * self.feature[rows]
-
-    def adjoint(self, residuals: Floats, rows: slice) -> Floats:
-        """Return a sum a class."""
-        return np.asarray(np.einsum("ij,ij->j", residuals, self.feature[rows]))
-
-    def squares(self, weights: Floats, rows: slice) -> Floats:
-        """Return a sum a class."""
-        return np.asarray(np.einsum("ij,ij,ij->j", weights, self.feature[rows], self.feature[rows]))
-
-
-@dataclass(frozen=True, eq=False)
-class Intercepts(Term):
-    """A constant a class."""
-
-    k: int
-    ridge: float
-
-    @property
-    def shape(self) -> tuple[int, ...]:  # type: ignore[override]
-        """One a class."""
-        return (self.k,)
-
-    def add(self, out: Floats, coefficients: Floats, rows: slice) -> None:
-        """Add the constants."""
-        del rows
-        out += coefficients
-
-    def adjoint(self, residuals: Floats, rows: slice) -> Floats:
-        """Return the column sums."""
-        del rows
-        return np.asarray(residuals.sum(0))
-
-    def squares(self, weights: Floats, rows: slice) -> Floats:
-        """Return the column sums."""
-        del rows
-        return np.asarray(weights.sum(0))
-
-
-@dataclass(frozen=True, eq=False)
-class Matrix(Term):
-    """A coefficient for each of d features (n, d) in each of k classes; its diagonal stays 0 where d = k, if asked."""
-
-    features: Plane
-    k: int
-    ridge: float
-    off_diagonal: bool = False
-
-    @property
-    def shape(self) -> tuple[int, ...]:  # type: ignore[override]
-        """(d, k)."""
-        return (self.features.shape[1], self.k)
-
-    def add(self, out: Floats, coefficients: Floats, rows: slice) -> None:
-        """Add features @ coefficients."""
-        out += self.features[rows] @ coefficients
-
-    def adjoint(self, residuals: Floats, rows: slice) -> Floats:
-        """Return features' @ residuals."""
-        return self._masked(self.features[rows].T @ residuals)
-
-    def squares(self, weights: Floats, rows: slice) -> Floats:
-        """Return (features^2)' @ weights."""
-        return self._masked(np.square(self.features[rows]).T @ weights)
-
-    def _masked(self, sums: Any) -> Floats:
-        if self.off_diagonal:
-            np.fill_diagonal(sums, 0.0)
-        return np.asarray(sums, dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,9 +54,9 @@ class SoftmaxRegression(Convex):
 
     def __init__(self, base: Plane, labels: Labels, terms: Sequence[Term]) -> None:
         self.base, self.labels, self.terms = base, labels, tuple(terms)
-        self.ridges = np.concatenate([np.full(term.size, term.ridge) for term in self.terms])
+        self.ridges = np.concatenate([term.ridges for term in self.terms])
         self._ends = np.cumsum([0, *(term.size for term in self.terms)])
-        self._probabilities = np.empty(base.shape)
+        self._probabilities, self._steps = np.empty(base.shape), 0
 
     def parts(self, x: Floats) -> list[Floats]:
         """Return the coefficients of each term in its shape."""
@@ -222,12 +92,24 @@ class SoftmaxRegression(Convex):
         return total
 
     def curvature(self, x: Floats) -> Curvature:
-        """Return the curvature at the last point; its diagonal without what classes take from each other."""
+        """Return the curvature at the last point; its inverse, which is about that at a point before, now and then."""
+        del x
+        if self._steps % _RENEWED == 0:
+            self._inverse = self._about_inverse()
+        self._steps += 1
+        return Curvature(self._product, self._inverse)
+
+    def _about_inverse(self) -> Callable[[Floats], Floats]:
+        n, k = self.base.shape
         diagonal = 2 * self.ridges + np.finfo(np.float64).tiny
+        blocks = ClassBlocks(self.terms, self._ends, k) if ClassBlocks.affordable(self.terms, n, k) else None
         for rows in self._blocks():
             p = self._probabilities[rows]
-            self._gather(diagonal, "squares", p * (1 - p) * self.labels.weights[rows, None], rows)
-        return Curvature(self._product, diagonal)
+            weights = p * (1 - p) * self.labels.weights[rows, None]
+            self._gather(diagonal, "squares", weights, rows)
+            if blocks:
+                blocks.add(weights, rows, n)
+        return blocks.inverse(self.ridges, diagonal) if blocks else lambda vector: vector / diagonal
 
     def _product(self, direction: Floats) -> Floats:
         parts, total = self.parts(direction), 2 * self.ridges * direction
