@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from calibrant import calibrators, data, io, metrics, plot, registry, testing
+    from calibrant import calibrators, data, io, metrics, plot, registry, shift, testing
     from calibrant.calibrators import fit, load
     from calibrant.estimate import Estimate
     from calibrant.evaluation import compare, evaluate
@@ -32,7 +32,7 @@ _HOMES = {
     "methods": "calibrant.catalogue",
     "report": "calibrant.reporting",
 }
-_MODULES = ("calibrators", "data", "io", "metrics", "plot", "registry", "testing")
+_MODULES = ("calibrators", "data", "io", "metrics", "plot", "registry", "shift", "testing")
 
 __all__ = [*_HOMES, *_MODULES]
 
