@@ -269,8 +269,8 @@ def gap(study: Study) -> str:
         float(np.average(peer - x, weights=weights)) for x in (np.array([best[p] for p in problems]), auto)
     )
     return (
-        f"The best single candidate of each problem, known only afterwards, gains {100 * most:.2f} (log loss x 100) over"
-        f" the peer on {len(problems)} problems; `auto` gains {100 * reached:.2f}, {100 * reached / most:.0f} % of it."
+        f"The best single candidate of each problem, known only afterwards, gains {100 * most:.2f} over the peer (log"
+        f" loss x 100, {len(problems)} problems); `auto` gains {100 * reached:.2f}, {100 * reached / most:.0f} % of it."
     )
 
 

@@ -1,7 +1,8 @@
 """Write the generated documentation: one page a method from the registry, and real source into marked places.
 
-A place is marked by the comments ``<!-- source: PATH -->`` and ``<!-- end -->``, a table by ``<!-- table: NAME -->``. ``--check`` writes nothing and exits 1 if a marked place is out of date. The
-pages under docs/methods/ are not kept in the repository.
+A place is marked by the comments ``<!-- source: PATH -->`` and ``<!-- end -->``, a table by ``<!-- table: NAME -->``.
+``--check`` writes nothing and exits 1 if a marked place is out of date. The pages under docs/methods/ are not kept in
+the repository.
 Usage: python tools/make_docs.py [--check] [--methods FOLDER]
 """
 

@@ -117,6 +117,8 @@ class Gain(NamedTuple):
     wants_rows="100",
     cost="that of all candidates, six times",
     guarantee="kept only where it gains on rows left out by more than `gate` standard errors",
+    assumes="nothing: the scores themselves stay in the pool",
+    suits="the default when in doubt, from 100 rows on",
 )
 @dataclass(frozen=True, kw_only=True)
 class Auto(Calibrator):
@@ -128,9 +130,9 @@ class Auto(Calibrator):
     Parameters
     ----------
     candidates : ``"default"``, ``"quick"``, or a tuple of specs; the identity is always among them.
-    gate : standard errors by which the pool must beat the identity in log loss on rows left out, beyond what fitting its
-        weights gains. 1.645 is strict: a pool that is no better passes in some 5 % of cases, but small true gains on few
-        rows are lost; docs/theory/auto.md has both.
+    gate : standard errors by which the pool must beat the identity in log loss on rows left out, beyond what fitting
+        its weights gains. 1.645 is strict: a pool that is no better passes in some 5 % of cases, but small true gains
+        on few rows are lost; docs/theory/auto.md has both.
     seed : of the folds.
 
     Notes

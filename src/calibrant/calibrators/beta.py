@@ -76,6 +76,8 @@ class BetaMap(CalibrationMap):
     parameters="3k",
     wants_rows="30k",
     cost="O(n k) a pass, about 10 passes",
+    assumes="each class's odds are wrong by a monotone curve of two bends",
+    suits="binary scores that pile up near 0 and 1",
 )
 @dataclass(frozen=True, kw_only=True)
 class BetaCalibration(Calibrator):

@@ -111,6 +111,8 @@ class BiasCorrectedTemperatureMap(CalibrationMap):
     wants_rows="10k",
     cost="O(n k) a pass, 10 to 40 passes",
     guarantee="training log loss never above the temperature map's",
+    assumes="one sharpness for all classes, and class frequencies that are off",
+    suits="first step before a label shift is estimated",
 )
 @dataclass(frozen=True, kw_only=True)
 class BiasCorrectedTemperatureScaling(Calibrator):

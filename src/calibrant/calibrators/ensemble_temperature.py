@@ -144,6 +144,8 @@ class EnsembleTemperatureMap(CalibrationMap):
     wants_rows="100",
     cost="O(n k) a pass; by log loss four passes, by Brier score about 40",
     guarantee="the order of the classes stays in every row; by log loss every class has at least w_3 / k",
+    assumes="one sharpness for all classes, some rows unlike the others",
+    suits="networks with many classes, Brier score, order kept",
 )
 @dataclass(frozen=True, kw_only=True)
 class EnsembleTemperatureScaling(Calibrator):

@@ -109,6 +109,8 @@ class HistogramMap(CalibrationMap):
     wants_rows="50 bins k",
     cost="O(k n log n)",
     guarantee="each level within a stated distance of the truth: the map's `guarantee(alpha)`",
+    assumes="nothing within a bin",
+    suits="a coarse table with a finite-sample guarantee",
 )
 @dataclass(frozen=True, kw_only=True)
 class HistogramBinning(Calibrator):

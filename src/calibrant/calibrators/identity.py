@@ -48,6 +48,8 @@ class IdentityMap(CalibrationMap):
     wants_rows="0",
     cost="O(1)",
     guarantee="no harm and no repair",
+    assumes="the scores are calibrated",
+    suits="the reference of every comparison",
 )
 @dataclass(frozen=True, kw_only=True)
 class Identity(Calibrator):

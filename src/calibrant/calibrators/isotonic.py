@@ -33,6 +33,8 @@ from calibrant.solvers.zeros import check_zero, prepared
     parameters="at most n k",
     wants_rows="1000k",
     cost="O(k n log n)",
+    assumes="each class's probability rises with its score",
+    suits="odd shapes, over 1,000 rows a class",
 )
 @dataclass(frozen=True, kw_only=True)
 class IsotonicCalibration(Calibrator):

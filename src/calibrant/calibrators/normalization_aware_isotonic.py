@@ -32,6 +32,8 @@ from calibrant.solvers.zeros import check_zero, prepared
     wants_rows="20 pieces",
     cost="O(n k) a pass, about 5 passes",
     guarantee="The order of the classes of a row is kept, so accuracy is unchanged.",
+    assumes="one monotone curve for the scores of all classes",
+    suits="odd shapes, few rows a class, accuracy fixed",
 )
 @dataclass(frozen=True, kw_only=True)
 class NormalizationAwareIsotonicCalibration(Calibrator):

@@ -96,6 +96,8 @@ class ParametricTemperatureMap(CalibrationMap):
     wants_rows="1000",
     cost="O(n k) a pass, about 10 passes",
     guarantee="training log loss never above the temperature map's; the predicted class stays",
+    assumes="sharpness changes smoothly with margin and entropy",
+    suits="networks that are wrong differently on hard rows",
 )
 @dataclass(frozen=True, kw_only=True)
 class ParametricTemperatureScaling(Calibrator):

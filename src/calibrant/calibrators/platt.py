@@ -116,6 +116,8 @@ class PlattMap(CalibrationMap):
     parameters="2k",
     wants_rows="20k",
     cost="O(n k) a pass, about 10 passes",
+    assumes="each class's odds are wrong by a line",
+    suits="binary scores and margins",
 )
 @dataclass(frozen=True, kw_only=True)
 class PlattScaling(Calibrator):

@@ -34,6 +34,8 @@ TILT = 1e-3
     wants_rows="1000",
     cost="O(n k)",
     guarantee="The order of the classes of a row is kept, so accuracy is unchanged.",
+    assumes="one monotone curve for the scores of all classes",
+    suits="odd shapes, few rows a class, accuracy fixed",
 )
 @dataclass(frozen=True, kw_only=True)
 class PooledIsotonicCalibration(Calibrator):

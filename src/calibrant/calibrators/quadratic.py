@@ -84,6 +84,8 @@ class QuadraticMap(CalibrationMap):
     parameters="3k",
     wants_rows="30k",
     cost="O(n k) a pass, about 10 passes",
+    assumes="each class's odds are wrong by a parabola",
+    suits="binary scores, some hundred rows",
 )
 @dataclass(frozen=True, kw_only=True)
 class QuadraticScaling(Calibrator):

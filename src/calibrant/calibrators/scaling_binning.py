@@ -81,6 +81,8 @@ class ScalingBinningMap(CalibrationMap):
     parameters="at most bins k + 2 k",
     wants_rows="200k",
     cost="that of the method in front, and O(k n log n)",
+    assumes="the function in front is nearly right",
+    suits="a coarse table with fewer rows than a histogram needs",
 )
 @dataclass(frozen=True, kw_only=True)
 class ScalingBinning(Calibrator):

@@ -137,6 +137,8 @@ class SplineMap(CalibrationMap):
     parameters="knots k + 1",
     wants_rows="50k",
     cost="O(n k) a pass, 20 to 100 passes",
+    assumes="each class's odds are wrong by a smooth curve",
+    suits="tabular models, some hundred rows a class",
 )
 @dataclass(frozen=True, kw_only=True)
 class SplineCalibration(Calibrator):

@@ -33,6 +33,8 @@ _FEW = 30  # classes up to which r has a matrix of its own
     parameters="at most 2 k k + 4 k + 4",
     wants_rows="5k",
     cost="O(n k^2) a pass, 50 to 300 passes; from 100 classes on O(n k rank)",
+    assumes="the true log-probabilities are nearly those of the temperature map, plus terms in all scores",
+    suits="the strongest single method, from few rows on",
 )
 @dataclass(frozen=True, kw_only=True)
 class StructuredMatrixScaling(Structured):

@@ -25,6 +25,8 @@ from calibrant.registry import register
     parameters="at most 4 k + 4",
     wants_rows="5k",
     cost="O(n k) a pass, 50 to 200 passes",
+    assumes="the true log-probabilities are nearly those of the temperature map, plus terms in the own score",
+    suits="many classes, few rows a class",
 )
 @dataclass(frozen=True, kw_only=True)
 class StructuredVectorScaling(Structured):

@@ -73,6 +73,8 @@ class TemperatureMap(CalibrationMap):
     wants_rows="100",
     cost="O(n k) a pass, two or three passes",
     guarantee="training log loss never above the identity's; the predicted class stays",
+    assumes="one sharpness for all classes and rows",
+    suits="networks, few rows, accuracy fixed",
 )
 @dataclass(frozen=True, kw_only=True)
 class TemperatureScaling(Calibrator):

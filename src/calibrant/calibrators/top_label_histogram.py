@@ -87,6 +87,8 @@ class TopLabelHistogramMap(CalibrationMap):
     parameters="at most n + k",
     wants_rows="100k",
     cost="O(n k + n log n)",
+    assumes="nothing within a bin of a predicted class",
+    suits="a guarantee for the predicted class alone",
 )
 @dataclass(frozen=True, kw_only=True)
 class TopLabelHistogram(Calibrator):

@@ -86,6 +86,8 @@ class TopVersusAllMap(CalibrationMap):
     parameters="at most 2 n + 20",
     wants_rows="500",
     cost="O(n k), and that of the method for n rows of two classes",
+    assumes="the confidence is wrong, the shares of the other classes are right",
+    suits="thousands of classes, only the confidence matters",
 )
 @dataclass(frozen=True, kw_only=True)
 class TopVersusAll(Calibrator):

@@ -150,6 +150,8 @@ class VennAbersMap(CalibrationMap):
     wants_rows="500k",
     cost="O(k n log n)",
     guarantee="two classes: p_0 or p_1, the one for the label to come, is calibrated for exchangeable rows",
+    assumes="rows are exchangeable",
+    suits="intervals for probabilities, thousands of rows a class",
 )
 @dataclass(frozen=True, kw_only=True)
 class VennAbers(Calibrator):
