@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 Plane = NDArray[np.floating]
 Towards = Literal["identity", "zero"]
 
+_LEAST = 1e-12  # the ridge of the free diagonal: enough for a class whose feature never moves, nothing to any other
+
 
 @dataclass(frozen=True, eq=False)
 class Tilted(Convex):
@@ -86,5 +88,5 @@ class LinearFit:
             terms: list[Term] = [Matrix(self.features, k, lambda_ / k**2), intercepts]
         else:
             off = Matrix(self.features, k, lambda_ / (k * (k - 1)), off_diagonal=True)
-            terms = [PerClass(self.features, 0.0), off, intercepts]
+            terms = [PerClass(self.features, _LEAST), off, intercepts]
         return SoftmaxRegression(self._base, self._labels, terms)
