@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from calibrant import calibrators, io
-from calibrant.solvers import chunks
+from calibrant.solvers import chunk_sources
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def folder(tmp_path):
 
 
 def test_a_fit_in_chunks_is_the_fit(call, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(chunks, "_FEW_ENTRIES", 0)  # chunks are not joined, however small
+    monkeypatch.setattr(chunk_sources, "_FEW_ENTRIES", 0)  # chunks are not joined, however small
     fit = ("fit", folder, "--calibrator", "temperature", "--json", "--output")
     whole, parts = (json.loads(call(*fit, *more).out) for more in (["whole"], ["parts", "--batch-rows", 77]))
     assert parts["data"] == whole["data"]

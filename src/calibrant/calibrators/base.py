@@ -27,7 +27,8 @@ from calibrant.errors import CapabilityError, ConvergenceWarning, DataError, Unk
 from calibrant.formulas import NUMPY, TINY, TOGETHER, Ops, softmax
 from calibrant.predictions import Kind, Predictions, as_predictions
 from calibrant.provenance import Provenance
-from calibrant.solvers.chunks import ChunkedRows, Source, joined_if_few
+from calibrant.solvers.chunk_sources import Source, joined_if_few
+from calibrant.solvers.chunks import ChunkedRows
 from calibrant.solvers.rows import log_probabilities
 from calibrant.solvers.zeros import kept_positive, without_zeros
 

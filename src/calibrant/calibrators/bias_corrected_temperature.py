@@ -18,21 +18,21 @@ from calibrant.errors import require
 from calibrant.formulas import Ops
 from calibrant.predictions import Kind, Predictions
 from calibrant.registry import register
+from calibrant.solvers.affine import AffineRows, HeldRows
+from calibrant.solvers.chunk_sources import Source
+from calibrant.solvers.chunks import ChunkedRows, read
 from calibrant.solvers.quasi_newton import Diagonal, PairsMinimum, Point, minimise_pairs
 from calibrant.solvers.rows import FLOOR, FitRows
-from calibrant.solvers.temperature import inverse_temperature
 from calibrant.solvers.zeros import check_zero, kept_positive, prepared, without_zeros
 
 Floats = NDArray[np.float64]
 
 
-def _best(rows: FitRows, pseudo_rows: float) -> PairsMinimum:
+def _best(rows: AffineRows, pseudo_rows: float) -> PairsMinimum:
     """Return beta and the intercepts (1 + k,): labels and pseudo-labels enter through their sums alone."""
     start = np.zeros(1 + rows.k)
-    start[0] = inverse_temperature(rows).beta
-    spread = kernels.temperature_pass(
-        rows.scores, start[0], logits=rows.logits, top=rows.top, weights=rows.weights, floor=FLOOR
-    ).curvature
+    start[0] = rows.temperature().beta
+    spread = rows.spread(float(start[0]))
     there, rho = _sums(rows, start), rows.pull(pseudo_rows)
     mass, moment = rows.label_sums()
     target = (1 - rho) * _together(moment, mass) + rho * _together(there.moment, there.mass)
@@ -42,7 +42,7 @@ def _best(rows: FitRows, pseudo_rows: float) -> PairsMinimum:
         curvature = np.concatenate([[spread], sums.curvature[2]])
         return Point(sums.log_normalizer - float(x @ target), _together(sums.moment, sums.mass) - target, curvature)
 
-    rounding = float(np.finfo(rows.scores.dtype).eps)  # the kernels' exponentials have the precision of the scores
+    rounding = float(np.finfo(rows.dtype).eps)  # the kernels' exponentials have the precision of the scores
     return minimise_pairs(loss, start, rounding * abs(there.log_normalizer), Diagonal.of)
 
 
@@ -50,11 +50,8 @@ def _together(moment: Floats, mass: Floats) -> Floats:
     return np.concatenate([[moment.sum()], mass])
 
 
-def _sums(rows: FitRows, x: Floats) -> kernels.AffineSums:
-    scale = np.full(rows.k, x[0])
-    return kernels.affine_pass(
-        rows.scores, scale, x[1:].copy(), logits=rows.logits, total=rows.total, weights=rows.weights, floor=FLOOR
-    )
+def _sums(rows: AffineRows, x: Floats) -> kernels.AffineSums:
+    return rows.affine_sums(np.full(rows.k, x[0]), x[1:].copy())
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -107,6 +104,7 @@ class BiasCorrectedTemperatureMap(CalibrationMap):
     differentiable=True,
     suits_imbalance=True,
     recovers_truth=True,
+    fits_batches=True,
     parameters="k",
     wants_rows="10k",
     cost="O(n k) a pass, 10 to 40 passes",
@@ -144,9 +142,16 @@ class BiasCorrectedTemperatureScaling(Calibrator):
     def learn(self, predictions: Predictions) -> BiasCorrectedTemperatureMap:
         """Return the map of the best temperature and intercepts."""
         batch, floor = prepared(predictions, self.zero)
-        rows = FitRows.of(batch)
+        return self._map(predictions, HeldRows(FitRows.of(batch)), floor)
+
+    def learn_batches(self, batches: Source) -> BiasCorrectedTemperatureMap:
+        """Return the map of the best temperature and intercepts; `solvers.chunks` reads the batches."""
+        rows = read(batches, self.zero, self.check)
+        return self._map(rows, rows, rows.floor)
+
+    def _map(self, fitted_on: Predictions | ChunkedRows, rows: AffineRows, floor: float) -> BiasCorrectedTemperatureMap:
         found = _best(rows, self.prior * rows.k)
         message = "" if found.converged else f"{found.decrease:.1e} nats of predicted decrease left"
-        record = self.fit_record(predictions, converged=found.converged, iterations=found.calls, message=message)
+        record = self.fit_record(fitted_on, converged=found.converged, iterations=found.calls, message=message)
         beta, shift = float(found.x[0]), found.x[1:] - found.x[1:].mean()
         return BiasCorrectedTemperatureMap(beta=beta, shift=shift, floor=floor, record=record)

@@ -17,9 +17,10 @@ from calibrant.errors import require
 from calibrant.formulas import Ops
 from calibrant.predictions import Kind, Predictions
 from calibrant.registry import register
-from calibrant.solvers.chunks import ChunkedRows, Source, read
+from calibrant.solvers.chunk_sources import Source
+from calibrant.solvers.chunks import ChunkedRows, read
 from calibrant.solvers.rows import FLOOR, FitRows
-from calibrant.solvers.temperature import InverseTemperature, inverse_temperature, solved
+from calibrant.solvers.temperature import InverseTemperature, inverse_temperature
 from calibrant.solvers.zeros import check_zero, kept_positive, prepared, without_zeros
 
 
@@ -113,7 +114,7 @@ class TemperatureScaling(Calibrator):
     def learn_batches(self, batches: Source) -> TemperatureMap:
         """Return the map of the best temperature; `solvers.chunks` reads the batches."""
         rows = read(batches, self.zero, self.check)
-        return self._map(rows, solved(rows.problem, self.prior), rows.floor)
+        return self._map(rows, rows.temperature(self.prior), rows.floor)
 
     def _map(self, rows: Predictions | ChunkedRows, found: InverseTemperature, floor: float) -> TemperatureMap:
         message = "pulled to T = 1 by the prior" if found.pulled else ""

@@ -19,36 +19,32 @@ from calibrant.errors import require
 from calibrant.formulas import Ops
 from calibrant.predictions import Kind, Predictions
 from calibrant.registry import register
+from calibrant.solvers.affine import AffineRows, HeldRows
+from calibrant.solvers.chunk_sources import Source
+from calibrant.solvers.chunks import ChunkedRows, read
 from calibrant.solvers.quasi_newton import PairsMinimum, Point, minimise_pairs
 from calibrant.solvers.rows import FLOOR, FitRows
-from calibrant.solvers.temperature import inverse_temperature
 from calibrant.solvers.zeros import check_zero, kept_positive, prepared, without_zeros
 
 Floats = NDArray[np.float64]
 _BLOCK = 1 << 18  # entries of the temporaries of a mapped batch
 
 
-def _best_pairs(rows: FitRows, pseudo_rows: float) -> PairsMinimum:
+def _best_pairs(rows: AffineRows, pseudo_rows: float) -> PairsMinimum:
     """Return the slopes and intercepts (2, k): labels and pseudo-labels enter through their sums alone."""
-    centre = np.stack([np.full(rows.k, inverse_temperature(rows).beta), np.zeros(rows.k)])
-    there = _sums(rows, centre)
+    centre = np.stack([np.full(rows.k, rows.temperature().beta), np.zeros(rows.k)])
+    there = rows.affine_sums(*centre)
     rho = rows.pull(pseudo_rows)
     mass, moment = rows.label_sums()
     target = np.stack([(1 - rho) * moment + rho * there.moment, (1 - rho) * mass + rho * there.mass])  # (2, k)
 
     def loss(pairs: Floats) -> Point:
-        sums = _sums(rows, pairs)
+        sums = rows.affine_sums(*pairs)
         gradient = np.stack([sums.moment, sums.mass]) - target
         return Point(sums.log_normalizer - float((pairs * target).sum()), gradient, sums.curvature)
 
-    rounding = float(np.finfo(rows.scores.dtype).eps)  # the kernels' exponentials have the precision of the scores
+    rounding = float(np.finfo(rows.dtype).eps)  # the kernels' exponentials have the precision of the scores
     return minimise_pairs(loss, centre, noise=rounding * abs(there.log_normalizer))
-
-
-def _sums(rows: FitRows, pairs: Floats) -> kernels.AffineSums:
-    return kernels.affine_pass(
-        rows.scores, pairs[0], pairs[1], logits=rows.logits, total=rows.total, weights=rows.weights, floor=FLOOR
-    )
 
 
 def _affine_logits(logits: Scores, total: Floats, scale: Floats, shift: Floats) -> Scores:
@@ -108,6 +104,7 @@ class VectorMap(CalibrationMap):
     differentiable=True,
     suits_imbalance=True,
     recovers_truth=True,
+    fits_batches=True,
     parameters="2k - 1",
     wants_rows="20k",
     cost="O(n k) a pass, 10 to 50 passes",
@@ -145,9 +142,16 @@ class VectorScaling(Calibrator):
     def learn(self, predictions: Predictions) -> VectorMap:
         """Return the map of the best slopes and intercepts."""
         batch, floor = prepared(predictions, self.zero)
-        rows = FitRows.of(batch)
+        return self._map(predictions, HeldRows(FitRows.of(batch)), floor)
+
+    def learn_batches(self, batches: Source) -> VectorMap:
+        """Return the map of the best slopes and intercepts; `solvers.chunks` reads the batches."""
+        rows = read(batches, self.zero, self.check)
+        return self._map(rows, rows, rows.floor)
+
+    def _map(self, fitted_on: Predictions | ChunkedRows, rows: AffineRows, floor: float) -> VectorMap:
         found = _best_pairs(rows, self.prior * rows.k)
         scale, shift = found.x[0], found.x[1] - found.x[1].mean()
         message = "" if found.converged else f"{found.decrease:.1e} nats of predicted decrease left"
-        record = self.fit_record(predictions, converged=found.converged, iterations=found.calls, message=message)
+        record = self.fit_record(fitted_on, converged=found.converged, iterations=found.calls, message=message)
         return VectorMap(scale=scale, shift=shift, floor=floor, record=record)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from calibrant.cli import document
 from calibrant.predictions import Predictions
-from calibrant.solvers.chunks import Rereadable
+from calibrant.solvers.chunk_sources import Rereadable
 
 
 class Counted(Rereadable):

@@ -15,7 +15,7 @@ from calibrant.io.labels import LabelReader
 from calibrant.io.rows import EVERY_ROW, Selection
 from calibrant.io.tables import Array, Block, Table, few, unreadable
 from calibrant.predictions import Kind, Predictions
-from calibrant.solvers.chunks import Rereadable
+from calibrant.solvers.chunk_sources import Rereadable
 from calibrant.validation import frozen, normalized, scores_matrix, text
 
 Columns = dict[str, Array]
