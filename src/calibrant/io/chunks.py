@@ -14,6 +14,7 @@ from calibrant.io.columns import COMPANIONS, Plan
 from calibrant.io.labels import LabelReader
 from calibrant.io.rows import EVERY_ROW, Selection
 from calibrant.io.tables import Array, Block, Table, few, unreadable
+from calibrant.kernels.halves import widened
 from calibrant.predictions import Kind, Predictions
 from calibrant.solvers.chunk_sources import Rereadable
 from calibrant.validation import frozen, normalized, scores_matrix, text
@@ -62,12 +63,20 @@ class Batches(Rereadable):
         return self._chunks(self.batch_rows)
 
     def again(self) -> Iterator[Predictions]:
-        """Yield the chunks with their scores and weights alone, which an earlier iteration has checked."""
+        """Yield the chunks with their scores and weights alone, which an earlier iteration has checked.
+
+        The scores of a chunk may be overwritten when the next one is asked for.
+        """
         weights = {name: field for name, field in self.plan.companions.items() if name == "weights"}
         bare = replace(self, plan=replace(self.plan, companions=weights))
-        size = self.batch_rows
+        size, room = self.batch_rows, np.empty((0, 0), np.float32)
         for columns in _regrouped(bare._selected(size), size):
-            scores, _ = scores_matrix(columns[_SCORES], self.plan.scores.name)
+            scores = columns[_SCORES]
+            if scores.dtype == np.float16 and scores.flags.c_contiguous:
+                room = room if room.size >= scores.size else np.empty(scores.shape, np.float32)
+                scores = frozen(widened(scores, out=room[: len(scores)]))  # new memory would have to be zeroed first
+            else:
+                scores, _ = scores_matrix(scores, self.plan.scores.name)
             scores = normalized(scores) if self.normalize else scores
             given = columns.get("weights")
             weighed = None if given is None else frozen(given.astype(np.float64))

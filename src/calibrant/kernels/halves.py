@@ -19,9 +19,9 @@ _REBIASED = np.float32(2.0**112)  # exponents count from 127 in single precision
 _LARGEST = np.float32(65504)  # what seems larger is infinite or not a number
 
 
-def widened(halves: Halves, *, threads: int | None = None) -> Singles:
-    """Return contiguous halves of any shape in single precision, exactly."""
-    out = np.empty(halves.shape, np.float32)
+def widened(halves: Halves, *, out: Singles | None = None, threads: int | None = None) -> Singles:
+    """Return contiguous halves of any shape in single precision, exactly; in ``out``, contiguous, where given."""
+    out = np.empty(halves.shape, np.float32) if out is None else out
     source, target = halves.reshape(-1), out.reshape(-1)
     workers = min(thread_count(threads), -(-source.size // (4 * _BLOCK)))
     if workers <= 1:

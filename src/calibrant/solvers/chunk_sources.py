@@ -27,7 +27,7 @@ class Rereadable(ABC):
 
     @abstractmethod
     def again(self) -> Iterator[Predictions]:
-        """Yield the same batches without another look at their scores."""
+        """Yield the same batches without another look at their scores, each good until the next is asked for."""
 
 
 Source = Iterable[Predictions]
