@@ -1,7 +1,7 @@
 """Splits of rows into folds, keyed by row ids, and out-of-fold predictions.
 
 Folds are stratified by label; rows that share an id stay together, in the stratum of their first class. A split depends
-on the ids, the seed and the repeat alone, not on the order of the rows.
+on the ids, the seed and the repeat alone, not on the order of the rows or of the classes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,12 @@ def assign(predictions: Predictions, folds: int, *, seed: int = 0, repeat: int =
     require(len(keys) >= folds, "predictions", f"have at least {folds} distinct rows for {folds} folds", len(keys))
     labels = np.full(len(keys), np.iinfo(np.int64).max)
     np.minimum.at(labels, inverse, strata(predictions))
-    order = np.lexsort((kernels.uniforms(keys, seed ^ _STREAM, repeat), labels))
+    chance = kernels.uniforms(keys, seed ^ _STREAM, repeat)
+    # Classes follow one another by the least number drawn in each: how they are named and ordered does not matter.
+    _, stratum = np.unique(labels, return_inverse=True)
+    least = np.full(stratum.max() + 1, np.inf)
+    np.minimum.at(least, stratum, chance)
+    order = np.lexsort((chance, least[stratum]))
     fold = np.empty(len(keys), dtype=np.int64)
     fold[order] = np.arange(len(keys)) % folds
     return fold[inverse]

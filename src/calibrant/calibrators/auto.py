@@ -43,8 +43,9 @@ _LARGE = 100  # classes from which `_MANY` stands for either preset, with fewer 
 _FOLDS, _FOLDS_OF_MANY = 5, 3
 _REPEATS, _FEW_ROWS = 3, 500  # splits, up to so many rows: one alone would decide by its luck
 _FEWEST = 20  # distinct rows, below which nothing can be told
+_WANTED, _STRICT = 100, 1.645  # distinct rows, below which the gate is at least so many standard errors
 _PSEUDO_ROWS = 3.0  # of the pool's weights
-_OPTIMISM = 0.1  # nats over the rows that each weight gains by being fitted to them
+_OPTIMISM = 0.05  # nats over the rows that each weight gains by being fitted to them
 _MISSED = 0.01  # weight below which a member is dropped
 
 
@@ -103,7 +104,8 @@ class Gain(NamedTuple):
             return cls(mean, error, mean > 0)
         of_unit = np.bincount(units.unit, units.share * gains)
         beyond = mean - _OPTIMISM * (weights - 1) / predictions.effective_rows
-        return cls(mean, error, bool(beyond > gate * error and mean > of_unit.max()))
+        asked = gate if len(of_unit) >= _WANTED else max(gate, _STRICT)
+        return cls(mean, error, bool(beyond > asked * error and mean > of_unit.max()))
 
 
 @register(
@@ -116,7 +118,7 @@ class Gain(NamedTuple):
     parameters="at most 20 k k + 100 k + 100 n",
     wants_rows="100",
     cost="that of all candidates, six times",
-    guarantee="kept only where it gains on rows left out by more than `gate` standard errors",
+    guarantee="used only where it gains on rows left out, by more than `gate` standard errors",
     assumes="nothing: the scores themselves stay in the pool",
     suits="the default when in doubt, from 100 rows on",
 )
@@ -131,8 +133,8 @@ class Auto(Calibrator):
     ----------
     candidates : ``"default"``, ``"quick"``, or a tuple of specs; the identity is always among them.
     gate : standard errors by which the pool must beat the identity in log loss on rows left out, beyond what fitting
-        its weights gains. 1.645 is strict: a pool that is no better passes in some 5 % of cases, but small true gains
-        on few rows are lost; docs/theory/auto.md has both.
+        its weights gains; at least 1.645 under 100 distinct rows. 1.645 is strict: a pool that is no better passes in
+        some 5 % of cases, but small true gains on few rows are lost. docs/theory/auto.md has what either costs.
     seed : of the folds.
 
     Notes
@@ -143,7 +145,7 @@ class Auto(Calibrator):
     """
 
     candidates: Literal["default", "quick"] | tuple[str, ...] = "default"
-    gate: float = 0.25
+    gate: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:

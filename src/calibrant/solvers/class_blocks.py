@@ -17,6 +17,7 @@ from calibrant.solvers.terms import Term
 Floats = NDArray[np.float64]
 
 ENOUGH_ROWS = 1000
+_LIFT, _TINY = 1e-12, float(np.finfo(np.float64).tiny) * 2**60
 MOST_WORK = 2e9  # multiplications for the blocks of all classes; beyond, the diagonal is cheaper
 
 
@@ -30,8 +31,9 @@ class ClassBlocks:
 
     @classmethod
     def affordable(cls, terms: Sequence[Term], n: int, k: int) -> bool:
-        """Whether the blocks are worth their work."""
-        return min(n, ENOUGH_ROWS) * k * sum(term.of_class(0).size for term in terms) ** 2 <= MOST_WORK
+        """Whether the blocks, and their inverses, are worth their work."""
+        own = sum(term.of_class(0).size for term in terms)
+        return (min(n, ENOUGH_ROWS) + own) * k * own**2 <= MOST_WORK
 
     def add(self, curvature: Floats, rows: slice, n: int) -> None:
         """Add the curvature w p (1 - p) (b, k) of some of n rows; of many, every so manyth row stands for its like."""
@@ -45,6 +47,8 @@ class ClassBlocks:
         """Return about the inverse: of the blocks plus twice the ``ridges`` (m,), and of the ``diagonal`` elsewhere."""
         index = np.arange(self.places.shape[1])
         self._sums[:, index, index] += 2 * ridges[self.places]
+        # A feature that never moves, without a ridge, would leave a block singular.
+        self._sums[:, index, index] += _LIFT * self._sums[:, index, index].max(1, keepdims=True) + _TINY
         return BlockInverse(self.places, np.asarray(np.linalg.inv(self._sums), dtype=np.float64), diagonal)
 
 
