@@ -221,7 +221,7 @@ def load(path: str | os.PathLike[str]) -> CalibrationMap:
         return _unpacked(header, arrays, "")
     except UnknownMethod as error:
         raise DataError(f"map file {str(path)!r}: {error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise DataError(sentence(f"map file {str(path)!r}", "hold a valid map", str(error))) from None
 
 

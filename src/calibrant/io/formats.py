@@ -21,7 +21,7 @@ _FORMATS: dict[str, Callable[[str], Table]] = {
 def open_table(path: str | os.PathLike[str]) -> Table:
     """Return the table of a file; ``DataError`` if it cannot be one of the known formats."""
     file = Path(path)
-    if file.is_dir():
+    if _is_folder(file):
         return folder_table(str(path))
     kind = _FORMATS.get(file.suffix.lower())
     if kind is None:
@@ -35,3 +35,10 @@ def open_table(path: str | os.PathLike[str]) -> Table:
     if not size:
         raise unreadable(str(path), "hold predictions", "an empty file")
     return kind(str(path))
+
+
+def _is_folder(file: Path) -> bool:
+    try:
+        return file.is_dir()
+    except (OSError, ValueError):  # a name that cannot be one: told as that of a file
+        return False

@@ -135,7 +135,7 @@ def test_a_later_chunk_cannot_change_what_labels_are(text: Text) -> None:
 def test_paths_that_are_no_file_of_predictions(tmp_path: Path, refusal: Refusal) -> None:
     folder = tmp_path / "folder.csv"
     folder.mkdir()
-    assert "be a file, got a folder" in refusal(folder)
+    assert "hold probabilities or logits, got no arrays" in refusal(folder)
     for ending in ("npz", "csv", "parquet"):
         assert "be readable, got No such file" in refusal(tmp_path / f"missing.{ending}")
         empty = tmp_path / f"empty.{ending}"
