@@ -41,6 +41,7 @@ REPLICATES = 200
 LEAST, NOMINAL = 0.92, 0.95
 FINE = 1000  # bins of the value that is called unbinned
 _POPULATION_PAIRS, _BLOCK = 4_000_000, 1 << 21
+_MEAN_ROWS = 2_000_000  # of the population's mean scores, which must err by far less than those of 50,000 rows
 _OUTSIDE = 0.001  # chance that any cell of a run is called too low though it covers LEAST
 
 
@@ -116,9 +117,18 @@ class Population:
 def population(k: int, temperature: float) -> Population:
     """Return many rows with the class probabilities of their labels."""
     parts = [_rows_of(_BLOCK // k, k, temperature, block) for block in range(-(-_POPULATION_PAIRS // _BLOCK))]
-    confidence, correct, scores, rates, loss, brier = (np.concatenate(part) for part in zip(*parts, strict=True))
-    means = {"accuracy": correct.mean(), "log_loss": loss.mean(), "brier": brier.mean()}
-    return Population(Curve.of(confidence, correct), Curve.of(scores, rates), {s: float(m) for s, m in means.items()})
+    confidence, correct, scores, rates, *_ = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Population(Curve.of(confidence, correct), Curve.of(scores, rates), _means(k, temperature))
+
+
+def _means(k: int, temperature: float) -> dict[str, float]:
+    """Return the mean scores of the population."""
+    sums, rows = np.zeros(3), 0
+    for block in range(-(-_MEAN_ROWS * k // _BLOCK)):
+        _, correct, _, _, loss, brier = _rows_of(_BLOCK // k, k, temperature, block)
+        sums += np.array([correct.sum(), loss.sum(), brier.sum()])
+        rows += len(loss)
+    return dict(zip(("accuracy", "log_loss", "brier"), (sums / rows).tolist(), strict=True))
 
 
 def _rows_of(n: int, k: int, temperature: float, block: int) -> tuple[Floats, ...]:
