@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from calibrant.calibrators.base import CalibrationMap, Calibrator, calibrator
 from calibrant.errors import require, sentence
-from calibrant.formulas import TINY, Ops, log_softmax
+from calibrant.formulas import TINY, Ops
 from calibrant.predictions import Predictions
 from calibrant.registry import register
 from calibrant.solvers.zeros import check_zero, prepared
@@ -71,11 +71,9 @@ class PriorMap(CalibrationMap):
         check_zero(self.floor)
 
     def formula(self, ops: Ops, log_p: Any) -> Any:
-        """Return log p of the inner map, plus shift."""
+        """Return log p of the inner map, but for a constant a row, plus shift."""
         found = self.inner.formula(ops, log_p)
-        if self.inner.gives == "logit":
-            found = log_softmax(ops, found)
-        else:
+        if self.inner.gives == "probability":
             found = ops.log(ops.maximum(found, ops.constant(TINY)))
         return found + ops.constant(self.shift)
 

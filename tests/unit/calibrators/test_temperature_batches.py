@@ -62,7 +62,7 @@ def test_as_all_rows_in_one_batch(no_join, kind, size, spec):
 
 def test_single_precision_and_many_rows(no_join):
     whole = drawn(n=6000, k=200)
-    same(calibrant.fit(cut(whole, 1000), "temperature"), calibrant.fit(whole, "temperature"))
+    same(calibrant.fit(cut(whole, 999), "temperature"), calibrant.fit(whole, "temperature"))
 
 
 @pytest.mark.parametrize("method", ["vector", "bias_corrected_temperature"])

@@ -80,6 +80,14 @@ def test_whole_weights_are_repetitions_and_zero_is_absence():
     assert weighted.rows == np.count_nonzero(weights)
 
 
+def test_intervals_are_of_the_weighted_rows():
+    target = drawn(TARGET, 1000, 14)
+    weights = np.where(target.labels == 0, 50.0, 1.0)  # class 0 is most of what counts
+    found = estimate_priors(target.reweighted(weights), SOURCE, replicates=50)
+    assert found.frequencies[0] > 0.6
+    assert ((found.low <= found.frequencies) & (found.frequencies <= found.high)).all()
+
+
 def test_rows_with_one_id_are_drawn_together():
     target = drawn(TARGET, 200, 6)
     lonely = estimate_priors(target, SOURCE, replicates=100)
@@ -100,7 +108,10 @@ def test_classes_that_never_come():
 
 
 def test_label_shift_repairs_the_target():
-    source, target = drawn(SOURCE, 3000, 10, heat=2.5), drawn(TARGET, 3000, 11, heat=2.5)
+    weights = np.ones(3000)
+    weights[:9] = 0  # rows that are not there, but belong to the batch that the map is known by
+    source = drawn(SOURCE, 3000, 10, heat=2.5, weights=weights)
+    target = drawn(TARGET, 3000, 11, heat=2.5)
     bare = Predictions.from_logits(target.scores)
     shift = label_shift(source, bare, replicates=20)
     loss = calibrant.metrics.log_loss
