@@ -43,7 +43,7 @@ class Capabilities:
     ``parameters`` and ``wants_rows`` are short formulas in k, for people and for the choice of the simpler map.
     ``depends_on_row_count`` marks methods that weigh the data against a prior: they use Kish's effective number
     of rows, so that scaling all weights changes nothing, but an integer weight is then not a repetition. ``compared``
-    is the spec under which a comparison that names no method holds it. ``assumes`` says what must hold for the
+    is the spec under which a comparison that names no method holds it: None for the name, "" for not at all. ``assumes`` says what must hold for the
     method to be right, ``suits`` where it is typically used.
     """
 
@@ -66,7 +66,7 @@ class Capabilities:
     guarantee: str = ""
     assumes: str = ""
     suits: str = ""
-    compared: str = ""
+    compared: str | None = None
 
     def words(self) -> dict[str, str]:
         """Return all that holds in one list, then each figure, by name."""
@@ -86,6 +86,12 @@ class Entry:
     options: dict[str, Any]
     reference: str = ""
     capabilities: Capabilities = field(default_factory=Capabilities)
+
+    @property
+    def compared(self) -> str:
+        """The spec under which a comparison that names no method holds it, empty for not at all."""
+        declared = self.capabilities.compared
+        return self.name if declared is None else declared
 
     @property
     def summary(self) -> str:

@@ -111,6 +111,7 @@ class Gain(NamedTuple):
 @register(
     "calibrator",
     "auto",
+    compared="",
     reference="wolpert1992",
     depends_on_row_count=True,
     suits_imbalance=True,

@@ -69,6 +69,7 @@ class BetaMap(CalibrationMap):
 @register(
     "calibrator",
     "beta",
+    compared="",
     reference="kull2017",
     depends_on_row_count=True,
     differentiable=True,

@@ -98,6 +98,7 @@ class BiasCorrectedTemperatureMap(CalibrationMap):
 @register(
     "calibrator",
     "bias_corrected_temperature",
+    compared="",
     reference="alexandari2020",
     contains_identity=True,
     depends_on_row_count=True,

@@ -106,6 +106,7 @@ class ClassTemperatureMap(CalibrationMap):
 @register(
     "calibrator",
     "class_temperature",
+    compared="",
     reference="frenkel2021",
     preserves_argmax=True,
     contains_identity=True,

@@ -19,6 +19,7 @@ from calibrant.solvers.linear_logits import Towards
 @register(
     "calibrator",
     "dirichlet",
+    compared="",
     reference="kull2019",
     depends_on_row_count=True,
     differentiable=True,

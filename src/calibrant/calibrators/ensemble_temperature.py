@@ -136,6 +136,7 @@ class EnsembleTemperatureMap(CalibrationMap):
 @register(
     "calibrator",
     "ensemble_temperature",
+    compared="",
     reference="zhang2020",
     preserves_argmax=True,
     depends_on_row_count=True,

@@ -101,7 +101,6 @@ class HistogramMap(CalibrationMap):
 @register(
     "calibrator",
     "histogram",
-    compared="histogram",
     reference="zadrozny2001",
     depends_on_row_count=True,
     suits_imbalance=True,

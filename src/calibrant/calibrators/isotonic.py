@@ -26,7 +26,6 @@ from calibrant.solvers.zeros import check_zero, prepared
 @register(
     "calibrator",
     "isotonic",
-    compared="isotonic",
     reference="zadrozny2002",
     depends_on_row_count=True,
     suits_imbalance=True,

@@ -16,6 +16,7 @@ from calibrant.registry import register
 @register(
     "calibrator",
     "matrix",
+    compared="",
     reference="guo2017",
     contains_identity=True,
     depends_on_row_count=True,

@@ -24,6 +24,7 @@ from calibrant.solvers.zeros import check_zero, prepared
 @register(
     "calibrator",
     "normalization_aware_isotonic",
+    compared="",
     reference="arad2025",
     depends_on_row_count=True,
     preserves_argmax=True,

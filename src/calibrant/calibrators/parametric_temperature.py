@@ -87,6 +87,7 @@ class ParametricTemperatureMap(CalibrationMap):
 @register(
     "calibrator",
     "parametric_temperature",
+    compared="",
     reference="tomani2022",
     preserves_argmax=True,
     contains_identity=True,

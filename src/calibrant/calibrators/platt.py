@@ -108,7 +108,6 @@ class PlattMap(CalibrationMap):
 @register(
     "calibrator",
     "platt",
-    compared="platt",
     reference="platt1999",
     depends_on_row_count=True,
     differentiable=True,

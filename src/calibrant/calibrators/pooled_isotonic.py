@@ -27,6 +27,7 @@ TILT = 1e-3
 @register(
     "calibrator",
     "pooled_isotonic",
+    compared="",
     reference="zhang2020",
     depends_on_row_count=True,
     preserves_argmax=True,

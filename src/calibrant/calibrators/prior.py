@@ -86,6 +86,7 @@ class PriorMap(CalibrationMap):
 @register(
     "calibrator",
     "prior",
+    compared="",
     reference="saerens2002",
     differentiable=True,
     suits_imbalance=True,

@@ -77,6 +77,7 @@ class QuadraticMap(CalibrationMap):
 @register(
     "calibrator",
     "quadratic",
+    compared="",
     reference="berta2026",
     depends_on_row_count=True,
     differentiable=True,

@@ -75,6 +75,7 @@ class ScalingBinningMap(CalibrationMap):
 @register(
     "calibrator",
     "scaling_binning",
+    compared="",
     reference="kumar2019",
     depends_on_row_count=True,
     suits_imbalance=True,

@@ -130,6 +130,7 @@ class SplineMap(CalibrationMap):
 @register(
     "calibrator",
     "spline",
+    compared="",
     reference="lucena2018",
     depends_on_row_count=True,
     differentiable=True,

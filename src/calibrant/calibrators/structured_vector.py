@@ -18,6 +18,7 @@ from calibrant.registry import register
 @register(
     "calibrator",
     "svs",
+    compared="",
     reference="berta2026",
     depends_on_row_count=True,
     differentiable=True,

@@ -62,7 +62,6 @@ class TemperatureMap(CalibrationMap):
 @register(
     "calibrator",
     "temperature",
-    compared="temperature",
     reference="guo2017",
     preserves_argmax=True,
     contains_identity=True,

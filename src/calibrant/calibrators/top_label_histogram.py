@@ -81,6 +81,7 @@ class TopLabelHistogramMap(CalibrationMap):
 @register(
     "calibrator",
     "top_label_histogram",
+    compared="",
     reference="gupta2022",
     depends_on_row_count=True,
     suits_imbalance=True,

@@ -81,6 +81,7 @@ class TopVersusAllMap(CalibrationMap):
 @register(
     "calibrator",
     "top_versus_all",
+    compared="",
     reference="lecoz2024",
     depends_on_row_count=True,
     parameters="at most 2 n + 20",
@@ -91,7 +92,7 @@ class TopVersusAllMap(CalibrationMap):
 )
 @dataclass(frozen=True, kw_only=True)
 class TopVersusAll(Calibrator):
-    """Calibrate the confidence alone, as one problem of two classes: was the predicted class right?
+    """Calibrate the confidence alone, as one problem of two classes: whether the predicted class was right.
 
     Choose it where there are many classes and few rows of each, and only the predicted class and its confidence matter:
     all rows serve one curve. It cannot tell classes apart; `top_label_histogram` can.

@@ -97,7 +97,6 @@ class VectorMap(CalibrationMap):
 @register(
     "calibrator",
     "vector",
-    compared="vector",
     reference="guo2017",
     contains_identity=True,
     depends_on_row_count=True,

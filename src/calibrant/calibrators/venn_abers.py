@@ -143,6 +143,7 @@ class VennAbersMap(CalibrationMap):
 @register(
     "calibrator",
     "venn_abers",
+    compared="",
     reference="vovk2015",
     depends_on_row_count=True,
     suits_imbalance=True,

@@ -181,7 +181,7 @@ def _result(method: Calibrator, trial: Trial, identity: Trial, units: Units, lev
 
 def _with_identity(calibrators: str | Sequence[str | Calibrator] | None) -> list[Calibrator]:
     """Return the calibrators to compare, the identity first."""
-    usual = [entry.capabilities.compared for entry in registry.entries("calibrator") if entry.capabilities.compared]
+    usual = [entry.compared for entry in registry.entries("calibrator") if entry.compared]
     specs = usual if calibrators is None else calibrators
     chosen = [calibrator(spec) for spec in ([specs] if isinstance(specs, str) else specs)]
     return [calibrator(IDENTITY), *(method for method in chosen if registry.spec_of(method) != IDENTITY)]

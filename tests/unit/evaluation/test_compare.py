@@ -125,8 +125,8 @@ def test_calibrated_scores_are_kept():
 
 def test_methods_that_declare_it_are_tried():
     comparison = calibrant.compare(simulate(120, k=3), repeats=1, folds=2)
-    declared = {entry.capabilities.compared for entry in calibrant.registry.entries("calibrator")} - {""}
-    assert {method.name for method in comparison.methods} == {"identity", *declared}
+    declared = {entry.compared for entry in calibrant.registry.entries("calibrator")} - {""}
+    assert {method.name for method in comparison.methods} == declared
     assert "temperature" in declared
     json.dumps(comparison.to_dict(), allow_nan=False)
 
