@@ -2,7 +2,7 @@
 
     python tools/auto_study.py --problems FOLDER/auto.py --cache FOLDER --fit [--part 0/2]
     python tools/auto_study.py --problems FOLDER/auto.py --cache FOLDER --peer      (where probmetrics is installed)
-    python tools/auto_study.py --problems FOLDER/auto.py --cache FOLDER [--write]
+    python tools/auto_study.py --problems FOLDER/auto.py --cache FOLDER [--offset 1000 --write]
 
 Losses of every test row are kept in the cache, one file a problem and method, so that a run that was cut off goes on.
 Means weigh every source alike; intervals are bootstraps over sources. The list for development is that of --offset 0,
@@ -33,7 +33,7 @@ HARM, HARM_NATS = 0.01, 0.002
 METHODS = {"auto": "auto", "auto, strict": "auto(gate=1.645)", "auto, quick": "auto(candidates='quick')", "sms": "sms"}
 ORACLE = (  # what `auto` chooses from, and a vector
     *("identity", "temperature(prior=20.0)", "ensemble_temperature", "pooled_isotonic", "svs(penalty=1.0)"),
-    *("sms(penalty=4.0)", "sms(penalty=1.0)", "sms(penalty=0.25)", "sms(penalty=0.0625)"),
+    *("sms(penalty=4.0)", "sms(penalty=1.0)", "sms(penalty=0.25)", "sms(penalty=0.0625)", "spline"),
 )
 PEER = "probmetrics sms"
 BOOTSTRAPS = 2000
@@ -82,12 +82,14 @@ class Study:
             np.savez(path, log_loss=log_loss, brier=brier, seconds=time.process_time() - start)
             print(method, problem, f"{log_loss.mean():.4f}", flush=True)
 
-    def classes(self, problem: Problem) -> int:
-        """Return the number of classes, of which the cache holds one row."""
-        path = self.cache / f"{problem[0]}.{problem[1]}.classes.txt"
+    def size(self, problem: Problem) -> tuple[int, int]:
+        """Return the number of calibration rows and of classes."""
+        path = self.cache / f"{'_'.join(map(str, problem))}.size.txt"
         if not path.exists():
-            path.write_text(str(self._module.make(*problem)["k"]))
-        return int(path.read_text())
+            data = self._module.make(*problem)
+            path.write_text(f"{data['n']} {data['k']}")
+        rows, classes = map(int, path.read_text().split())
+        return rows, classes
 
     def identity(self, data: dict[str, Any]) -> Floats:
         """Return the scores as they are."""
@@ -108,6 +110,7 @@ class Duel:
     """One problem: the mean losses of a method, of the peer and of the identity, and paired z of both differences."""
 
     problem: Problem
+    rows: int
     classes: int
     log_loss: tuple[float, float, float]
     brier: tuple[float, float, float]
@@ -132,7 +135,7 @@ def duels(study: Study, method: str) -> list[Duel]:
             found.append(
                 Duel(
                     problem,
-                    study.classes(problem),
+                    *study.size(problem),
                     tuple(float(one.log_loss.mean()) for one in trio),  # type: ignore[arg-type]
                     tuple(float(one.brier.mean()) for one in trio),  # type: ignore[arg-type]
                     z_of(trio[0].log_loss - trio[1].log_loss),
@@ -214,9 +217,9 @@ def interval(rows: Rows, figure: Figure) -> tuple[float, float]:
 GROUPS: dict[str, Callable[[Duel], bool]] = {
     "all": lambda r: True,
     "without naive Bayes": lambda r: "_nb" not in r.problem[0],
-    "n up to 200": lambda r: 0 < r.problem[2] <= 200,
-    "n 201 to 999": lambda r: 200 < r.problem[2] < 1000,
-    "n from 1,000 or all rows": lambda r: r.problem[2] >= 1000 or r.problem[2] == 0,
+    "n up to 200": lambda r: r.rows <= 200,
+    "n 201 to 999": lambda r: 200 < r.rows < 1000,
+    "n from 1,000": lambda r: r.rows >= 1000,
     "k up to 5": lambda r: r.classes <= 5,
     "k 6 to 30": lambda r: 5 < r.classes <= 30,
     "k from 31": lambda r: r.classes > 30,
@@ -306,6 +309,8 @@ def main() -> int:
     parser.add_argument("--part", default="0/1", help="every PARTS-th problem from PART on")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
+    if options.write and not options.offset:
+        parser.error("--write is for the published list: --offset 1000")
     options.cache.mkdir(parents=True, exist_ok=True)
     study = Study(options.problems, options.cache, options.offset)
     part, parts = map(int, options.part.split("/"))

@@ -1,7 +1,8 @@
 """Splits of rows into folds, keyed by row ids, and out-of-fold predictions.
 
 Folds are stratified by label; rows that share an id stay together, in the stratum of their first class. A split depends
-on the ids, the seed and the repeat alone, not on the order of the rows or of the classes.
+on the ids, the labels, the seed and the repeat alone, not on the order of the rows; nor, where rows of an id have one
+label, on that of the classes.
 """
 
 from __future__ import annotations

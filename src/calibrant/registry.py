@@ -43,8 +43,8 @@ class Capabilities:
     ``parameters`` and ``wants_rows`` are short formulas in k, for people and for the choice of the simpler map.
     ``depends_on_row_count`` marks methods that weigh the data against a prior: they use Kish's effective number
     of rows, so that scaling all weights changes nothing, but an integer weight is then not a repetition. ``compared``
-    is the spec under which a comparison that names no method holds it: None for the name, "" for not at all. ``assumes`` says what must hold for the
-    method to be right, ``suits`` where it is typically used.
+    is the spec under which a comparison that names no method holds it: None for the name, "" for not at all.
+    ``assumes`` says what must hold for the method to be right, ``suits`` where it is typically used.
     """
 
     preserves_argmax: bool = False

@@ -121,10 +121,17 @@ class Path:
         parts = zip(found, penalties, records, strict=True)
         return [_as_map(base, one, axes, floor, penalty, record) for one, penalty, record in parts]
 
-    def chosen(self, batch: Predictions, penalties: Sequence[float], fold: NDArray[np.int64], record: Record) -> float:
-        """Return the penalty of the smallest log loss on rows left out, each ``fold`` (n,) once."""
+    def chosen(
+        self,
+        batch: Predictions,
+        penalties: Sequence[float],
+        fold: NDArray[np.int64],
+        record: Record,
+        judged_folds: int,
+    ) -> float:
+        """Return the penalty of the smallest log loss on rows left out: the first folds (n,), each once."""
         losses, records = np.zeros(len(penalties)), [record] * len(penalties)
-        for held in range(int(fold.max()) + 1):
+        for held in range(judged_folds):
             judged, learnt = batch.take(fold == held), batch.take(fold != held)
             for i, one in enumerate(self.maps(learnt, penalties, records)):
                 losses[i] += judged.row_weights @ LogLoss().rows(one(judged))

@@ -39,7 +39,8 @@ class ClassBlocks:
         """Add the curvature w p (1 - p) (b, k) of some of n rows; of many, every so manyth row stands for its like."""
         step = max(1, n // ENOUGH_ROWS)
         thin = slice(rows.start, rows.stop, step)
-        for c, weights in enumerate(step * curvature[::step].T):
+        some = curvature[::step]
+        for c, weights in enumerate((len(curvature) / len(some)) * some.T):
             x = np.hstack([term.columns(c, thin) for term, _ in self._terms])  # (b, d)
             self._sums[c] += (x * weights[:, None]).T @ x
 

@@ -21,7 +21,7 @@ Product = Callable[[Floats], Floats]
 CERTIFIED = 1e-10
 MOST_STEPS = 100
 MOST_PRODUCTS = 250  # of the curvature with a vector, for one step
-_CLEAR = 0.01  # of what is enough: the approximate inverse may be off by a factor
+_CLEAR = 1e-6  # of what is enough: the approximate inverse is blind to how classes compete
 SUFFICIENT = 1e-4  # share of the decrease promised by the slope that a step must bring (Armijo's rule)
 LEAST_SHARE = 2.0**-40  # of a step; below it only rounding is left
 

@@ -25,7 +25,9 @@ def pool_weights(log_p: Floats, weights: Floats, pseudo_rows: float) -> Floats:
     ``weights`` (n,) count rows; ``pseudo_rows`` > 0 are spread evenly over the members.
     """
     members = log_p.shape[1]
-    p = np.exp(log_p - log_p.max(1, keepdims=True))  # only ratios within a row matter
+    top = log_p.max(1, keepdims=True)
+    with np.errstate(invalid="ignore"):  # a row that nobody thought possible tells no member from another
+        p = np.where(np.isneginf(top), 1.0, np.exp(log_p - top))  # only ratios within a row matter
     count, total = pseudo_rows / members, weights.sum() + pseudo_rows
 
     def value(a: Floats) -> float:

@@ -36,7 +36,7 @@ class Units:
     def standard_error(self, values: Floats, mean: float) -> float:
         """Return the standard error of the weighted mean over independent units, NaN for a single one."""
         concentration = float((np.bincount(self.unit, self.share) ** 2).sum())
-        if concentration >= 1:
+        if self.unit.max() == 0 or concentration >= 1:
             return math.nan
         residuals = np.bincount(self.unit, self.share * (values - mean))
         return math.sqrt(float((residuals**2).sum()) / (1 - concentration))
