@@ -16,7 +16,13 @@ LIGHT = {
     "dirichlet": "dirichlet(off_diagonal=0.1, intercept=0.1)",
 }
 DEFAULTS_ON = ("over_confident", "class_missing", "weights")
-SPECS = [*(LIGHT.get(name, name) for name in NAMES), "temperature(prior=5.0)", "vector(prior=1.0)", "platt(prior=None)", "isotonic(smoothing=4.0)"]
+SPECS = [
+    *(LIGHT.get(name, name) for name in NAMES),
+    "temperature(prior=5.0)",
+    "vector(prior=1.0)",
+    "platt(prior=None)",
+    "isotonic(smoothing=4.0)",
+]
 SPECS += ["isotonic(lines='probability')", "histogram(smoothing=0)", "top_label_histogram(points=5)"]
 SPECS += ["scaling_binning(method='platt', bins=5)", "top_versus_all(method='temperature')"]
 SPECS += ["histogram(edges='width', bins=7)", "temperature(zero=1e-4)", "vector(zero=1e-4)"]
