@@ -13,7 +13,7 @@ demo: $(VENV)/installed  ## install, run the main job on the embedded example, s
 	$(BIN)/calibrant report --example satellite --output calibrant-report.html --save calibrant-map.safetensors
 
 test: $(VENV)/installed-dev  ## run all tests
-	$(BIN)/python -m pytest -n auto -q
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -q
 
 install: $(VENV)/installed  ## install calibrant into .venv
 
