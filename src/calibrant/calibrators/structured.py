@@ -20,7 +20,7 @@ from calibrant.solvers.rows import FitRows
 from calibrant.solvers.temperature import inverse_temperature
 from calibrant.solvers.zeros import check_zero, prepared
 
-# Penalties to choose from, the strongest first: on 163 problems weaker ones than the last were never right alone.
+# Penalties to choose from, the strongest first, so that each fit starts from a tamer one.
 PENALTIES = (4.0, 1.0, 1 / 4, 1 / 16)
 FOLDS = 5
 # Scores from which a split of at most so many rows has to do, and three penalties.
