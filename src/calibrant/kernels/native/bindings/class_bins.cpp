@@ -23,7 +23,7 @@ void bin_matrix(Matrix<const T> scores, Maybe<const double> log_normalizer, Mayb
   const Blocks blocks = cut_rows(task.n, task.k, count * fields * static_cast<Index>(sizeof(double)));
   BlockCells cells(blocks.count, count, fields);
   run_blocks(blocks.count, threads, [&](int block, int) {
-    CALIBRANT_CALL_CLONE(bin_classes, task, blocks.first(block), blocks.last(block), cells.start(block));
+    CALIBRANT_CALL_CLONE(bin_classes, task, blocks.first(block), blocks.last(block), nullptr, cells.start(block));
   });
   cells.write(threads, planes.data());
 }

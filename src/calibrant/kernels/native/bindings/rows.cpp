@@ -70,32 +70,37 @@ constexpr Index kTileBytes = Index{128} << 10;  // of rows that are scanned and 
 template <class T>
 class BlockScan {
  public:
-  BlockScan(const RowTask<T>& task, const Histogram* histogram) : task_(task) {
+  BlockScan(const RowTask<T>& task, const Histogram* histogram)
+      : task_(task),
+        tile_(std::max<Index>(1, kTileBytes / (task.k * static_cast<Index>(sizeof(T))) / kScanTile) * kScanTile),
+        rows_(task.logits ? kScanTile * padded(task.k) : 0) {
     if (!histogram) return;
     bins_ = bin_task(task, *histogram);
     label_bins_ = task.labels ? histogram->label_bins : nullptr;
-    tile_ = std::max<Index>(1, kTileBytes / (task.k * static_cast<Index>(sizeof(T))) / kScanTile) * kScanTile;
   }
 
   void run(Index first, Index last, T* scratch, BlockSums& sums) const {
+    T* const tops = scratch + rows_;
     for (Index i = first, end; i < last; i = end) {
-      end = bins_ ? std::min(i + tile_, last) : last;
-      CALIBRANT_CALL_CLONE(scan_rows, task_, i, end, sums.totals.data(), scratch, &sums.fault);
+      end = std::min(i + tile_, last);
+      CALIBRANT_CALL_CLONE(scan_rows, task_, i, end, sums.totals.data(), scratch, tops, &sums.fault);
       if (sums.fault.kind != Fault::none) return;
-      if (bins_) CALIBRANT_CALL_CLONE(bin_classes, *bins_, i, end, sums.cells);
+      if (bins_) CALIBRANT_CALL_CLONE(bin_classes, *bins_, i, end, tops, sums.cells);
       if (label_bins_) CALIBRANT_CALL_CLONE(bin_of_label, *bins_, i, end, task_.labels, label_bins_);
     }
   }
 
+  // Numbers that a thread needs as scratch memory.
+  Index scratch() const { return rows_ + tile_ * tops_of_row(task_.k); }
   // Cells of the histogram and numbers in each; 0 without one.
   Index cells() const { return bins_ ? bins_->k * bins_->edges.bins : 0; }
   Index fields() const { return bins_ ? cell_size(*bins_) : 0; }
 
  private:
   const RowTask<T>& task_;
+  const Index tile_, rows_;
   std::optional<ClassBinTask<T>> bins_;
   std::int32_t* label_bins_ = nullptr;
-  Index tile_ = 0;
 };
 
 template <class T>
@@ -105,12 +110,11 @@ FaultyEntry scan_blocks(const RowTask<T>& task, const Histogram* histogram, int 
   const Blocks blocks = cut_rows(task.n, task.k, doubles * static_cast<Index>(sizeof(double)));
   BlockCells cells(blocks.count, scan.cells(), scan.fields());
   std::vector<BlockSums> sums(blocks.count);
-  const Index size = task.logits ? kScanTile * width : 0;
-  std::vector<T> scratch(std::max(threads, 1) * size);
+  std::vector<T> scratch(std::max(threads, 1) * scan.scratch());
   run_blocks(blocks.count, threads, [&](int block, int slot) {
     sums[block].totals.resize(width);
     sums[block].cells = cells.start(block);
-    scan.run(blocks.first(block), blocks.last(block), scratch.data() + slot * size, sums[block]);
+    scan.run(blocks.first(block), blocks.last(block), scratch.data() + slot * scan.scratch(), sums[block]);
   });
   for (const BlockSums& block : sums) {
     if (block.fault.kind != Fault::none) return block.fault;

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "class_entry.h"
+#include "row_tools.h"
 
 namespace calibrant {
 namespace CALIBRANT_CLONE {
@@ -59,50 +60,29 @@ CALIBRANT_INLINE T sparse_threshold(const ClassBinTask<T>& task, Index i, double
   return T(t - slack * (task.log_normalizer ? 1 + ::fabs(t) : t));
 }
 
-CALIBRANT_INLINE unsigned bits4(l4 mask) {
-#ifdef __AVX__
-  return unsigned(_mm256_movemask_pd((__m256d)mask));
-#else
-  return unsigned((mask[0] & 1) | (mask[1] & 2) | (mask[2] & 4) | (mask[3] & 8));
-#endif
-}
-CALIBRANT_INLINE unsigned bits_above(d8 x, d8 t) { return bits4(x.lo > t.lo) | bits4(x.hi > t.hi) << 4; }
-CALIBRANT_INLINE unsigned bits_above(f8 x, f8 t) {
-  const i8 mask = x > t;
-#ifdef __AVX__
-  return unsigned(_mm256_movemask_ps((__m256)mask));
-#else
-  unsigned bits = 0;
-  for (int l = 0; l < 8; ++l) bits |= unsigned(mask[l] & 1) << l;
-  return bits;
-#endif
-}
-
-// Calls f(j) for every entry above the threshold; four groups at a time, since nearly all have none.
+// Calls f(j) for every entry above the threshold. Nearly all stretches have none, as `tops` or their own largest tell.
 template <class T, class F>
-CALIBRANT_INLINE void for_entries_above(const T* row, Index k, T threshold, F&& f) {
+CALIBRANT_INLINE void for_entries_above(const T* row, Index k, const T* tops, T threshold, F&& f) {
   const Group<T> t = splat(threshold);
-  const auto visit = [&](Index j, Group<T> x) {
-    for (unsigned bits = bits_above(x, t); bits; bits &= bits - 1) f(j + __builtin_ctz(bits));
-  };
-  const auto mask = [&](Index j) { return greater_mask(load(row + j), t); };
-  Index j = 0;
-  for (; j + 4 * kLanes <= k; j += 4 * kLanes) {
-    if (!any4((mask(j) | mask(j + kLanes)) | (mask(j + 2 * kLanes) | mask(j + 3 * kLanes)))) continue;
-    for (int g = 0; g < 4; ++g) visit(j + g * kLanes, load(row + j + g * kLanes));
+  for (Index j = 0; j < k; j += kStretch) {
+    const Index count = k - j < kStretch ? k - j : kStretch;
+    if (!any4(greater_mask(tops ? load(tops + j / kStretch * kLanes) : largest_lanes(row + j, count), t))) continue;
+    uint64_t above = 0;
+    for_groups(row + j, count, -kInfinity<T>, [&](Index l, Group<T> x) { above |= uint64_t(bits_above(x, t)) << l; });
+    for (; above; above &= above - 1) f(j + __builtin_ctzll(above));
   }
-  for_groups(row + j, k - j, -T(__builtin_huge_val()), [&](Index l, Group<T> x) { visit(j + l, x); });
 }
 
 // The task is passed by value: fields of another's task would be read again after every store.
 template <bool Weighted, bool Soft, class T>
-void bin_rows(const ClassBinTask<T> task, Index first, Index last, double* cells) {
+void bin_rows(const ClassBinTask<T> task, Index first, Index last, const T* tops, double* cells) {
   const double log_edge = ::log(task.edges.values[1]);
   Additions<Weighted, Soft> additions;
   for (Index i = first; i < last; ++i) {
     if (Weighted && task.weights[i] == 0) continue;
     if (task.sparse) {
-      for_entries_above(task.scores + i * task.k, task.k, sparse_threshold(task, i, log_edge),
+      for_entries_above(task.scores + i * task.k, task.k, tops ? tops + (i - first) * tops_of_row(task.k) : nullptr,
+                        sparse_threshold(task, i, log_edge),
                         [&](Index c) { add_entry(task, i, c, cells, 1, additions); });
     } else {
       for (Index c = 0; c < task.k; ++c) add_entry(task, i, c, cells, 0, additions);
@@ -112,11 +92,11 @@ void bin_rows(const ClassBinTask<T> task, Index first, Index last, double* cells
 }
 
 template <class T>
-void bin_any(const ClassBinTask<T>& task, Index first, Index last, double* cells) {
-  if (task.weights && task.outcomes) return bin_rows<true, true>(task, first, last, cells);
-  if (task.weights) return bin_rows<true, false>(task, first, last, cells);
-  if (task.outcomes) return bin_rows<false, true>(task, first, last, cells);
-  bin_rows<false, false>(task, first, last, cells);
+void bin_any(const ClassBinTask<T>& task, Index first, Index last, const T* tops, double* cells) {
+  if (task.weights && task.outcomes) return bin_rows<true, true>(task, first, last, tops, cells);
+  if (task.weights) return bin_rows<true, false>(task, first, last, tops, cells);
+  if (task.outcomes) return bin_rows<false, true>(task, first, last, tops, cells);
+  bin_rows<false, false>(task, first, last, tops, cells);
 }
 
 template <class T>
@@ -129,11 +109,11 @@ void label_any(const ClassBinTask<T>& task, Index first, Index last, const int64
 
 }  // namespace
 
-void bin_classes(const ClassBinTask<float>& task, Index first, Index last, double* cells) {
-  bin_any(task, first, last, cells);
+void bin_classes(const ClassBinTask<float>& task, Index first, Index last, const float* tops, double* cells) {
+  bin_any(task, first, last, tops, cells);
 }
-void bin_classes(const ClassBinTask<double>& task, Index first, Index last, double* cells) {
-  bin_any(task, first, last, cells);
+void bin_classes(const ClassBinTask<double>& task, Index first, Index last, const double* tops, double* cells) {
+  bin_any(task, first, last, tops, cells);
 }
 void bin_of_label(const ClassBinTask<float>& task, Index first, Index last, const int64_t* labels, int32_t* bins) {
   label_any(task, first, last, labels, bins);

@@ -33,11 +33,13 @@ inline std::ptrdiff_t cell_size(const ClassBinTask<T>& task) {
   return 2 + (task.weights != nullptr) + (task.outcomes != nullptr);
 }
 
-// Adds rows first..last-1 to `cells`, (k, bins, cell_size) doubles. bin_of_label writes, for the same rows, the bin in
+// Adds rows first..last-1 to `cells`, (k, bins, cell_size) doubles; `tops` is what scan_rows left of them, or null. bin_of_label writes, for the same rows, the bin in
 // which entry (i, labels[i]) is counted; -1 where it is dropped or the label is no class.
 CALIBRANT_DECLARE_CLONES(
-    void bin_classes(const ClassBinTask<float>& task, std::ptrdiff_t first, std::ptrdiff_t last, double* cells);
-    void bin_classes(const ClassBinTask<double>& task, std::ptrdiff_t first, std::ptrdiff_t last, double* cells);
+    void bin_classes(const ClassBinTask<float>& task, std::ptrdiff_t first, std::ptrdiff_t last, const float* tops,
+                     double* cells);
+    void bin_classes(const ClassBinTask<double>& task, std::ptrdiff_t first, std::ptrdiff_t last, const double* tops,
+                     double* cells);
     void bin_of_label(const ClassBinTask<float>& task, std::ptrdiff_t first, std::ptrdiff_t last,
                       const std::int64_t* labels, std::int32_t* bins);
     void bin_of_label(const ClassBinTask<double>& task, std::ptrdiff_t first, std::ptrdiff_t last,

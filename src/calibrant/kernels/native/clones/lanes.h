@@ -170,27 +170,45 @@ CALIBRANT_INLINE bool any4(l4 mask) {
 }
 CALIBRANT_INLINE l4 greater_mask(f8 a, f8 b) { return (l4)(a > b); }
 CALIBRANT_INLINE l4 greater_mask(d8 a, d8 b) { return (a.lo > b.lo) | (a.hi > b.hi); }
+CALIBRANT_INLINE l4 at_least_mask(f8 a, f8 b) { return (l4)(a >= b); }
+CALIBRANT_INLINE l4 at_least_mask(d8 a, d8 b) { return (a.lo >= b.lo) | (a.hi >= b.hi); }
 CALIBRANT_INLINE l4 equal_mask(f8 a, f8 b) { return (l4)(a == b); }
 CALIBRANT_INLINE l4 equal_mask(d8 a, d8 b) { return (a.lo == b.lo) | (a.hi == b.hi); }
 
-// Counts, lane by lane, how often x lies above a value, and how often at or above it; true is -1.
+// One bit a lane.
+CALIBRANT_INLINE unsigned bits(l4 mask) {
+#ifdef __AVX__
+  return unsigned(_mm256_movemask_pd((__m256d)mask));
+#else
+  return unsigned((mask[0] & 1) | (mask[1] & 2) | (mask[2] & 4) | (mask[3] & 8));
+#endif
+}
+CALIBRANT_INLINE unsigned bits(i8 mask) {
+#ifdef __AVX__
+  return unsigned(_mm256_movemask_ps((__m256)mask));
+#else
+  unsigned all = 0;
+  for (int l = 0; l < 8; ++l) all |= unsigned(mask[l] & 1) << l;
+  return all;
+#endif
+}
+CALIBRANT_INLINE unsigned bits_above(f8 a, f8 b) { return bits(a > b); }
+CALIBRANT_INLINE unsigned bits_above(d8 a, d8 b) { return bits(a.lo > b.lo) | bits(a.hi > b.hi) << 4; }
+CALIBRANT_INLINE unsigned bits_equal(f8 a, f8 b) { return bits(a == b); }
+CALIBRANT_INLINE unsigned bits_equal(d8 a, d8 b) { return bits(a.lo == b.lo) | bits(a.hi == b.hi) << 4; }
+
+// Counts, lane by lane, how often x lies above a value; true is -1.
 template <class T>
 struct Counter;
 template <>
 struct Counter<float> {
-  i8 above, at_least;
-  void add(f8 x, f8 value) {
-    above -= x > value;
-    at_least -= x >= value;
-  }
+  i8 count;
+  void add(f8 x, f8 value) { count -= x > value; }
 };
 template <>
 struct Counter<double> {
-  l4 above, at_least;
-  void add(d8 x, d8 value) {
-    above -= (x.lo > value.lo) + (x.hi > value.hi);
-    at_least -= (x.lo >= value.lo) + (x.hi >= value.hi);
-  }
+  l4 count;
+  void add(d8 x, d8 value) { count -= (x.lo > value.lo) + (x.hi > value.hi); }
 };
 CALIBRANT_INLINE Index sum(l4 v) { return (v[0] + v[1]) + (v[2] + v[3]); }
 CALIBRANT_INLINE Index sum(i8 v) { return ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7])); }

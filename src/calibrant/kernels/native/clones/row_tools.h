@@ -22,23 +22,50 @@ template <class T>
 struct Range {
   T lowest, top;
 };
+
+// A row is searched in stretches: the largest entries of each, lane by lane, tell which stretch can hold a score.
+constexpr Index kStretch = 8 * kLanes;
+constexpr Index tops_of_row(Index k) { return (k + kStretch - 1) / kStretch * kLanes; }
+
 template <class T>
-CALIBRANT_INLINE Range<T> row_range(const T* row, Index k) {
-  constexpr Index kChains = 4;  // one would wait for itself
-  Group<T> low[kChains], high[kChains];
-  for (Index c = 0; c < kChains; ++c) low[c] = splat(kInfinity<T>), high[c] = splat(-kInfinity<T>);
+CALIBRANT_INLINE Group<T> largest_lanes(const T* row, Index k) {
+  Group<T> high = splat(-kInfinity<T>);
+  for_groups(row, k, -kInfinity<T>, [&](Index, Group<T> x) { high = larger(x, high); });
+  return high;
+}
+
+// Calls f(j, group) for all groups of a row as for_groups does, finds its range, and leaves the largest entries of
+// each stretch, kLanes of them, in `tops` if that is not null.
+template <class T, class F>
+CALIBRANT_INLINE Range<T> for_groups_and_range(const T* row, Index k, T past, T* tops, F&& f) {
+  const Group<T> least = splat(-kInfinity<T>);
+  Group<T> low[2] = {splat(kInfinity<T>), splat(kInfinity<T>)}, top = least;
+  const auto keep = [&](Index stretch, Group<T> high) {
+    if (tops) store(tops + stretch * kLanes, high);
+    top = larger(high, top);
+  };
   Index j = 0;
-  for (; j + kChains * kLanes <= k; j += kChains * kLanes) {
-    for (Index c = 0; c < kChains; ++c) {
-      const Group<T> x = load(row + j + c * kLanes);
-      low[c] = smaller(x, low[c]);
-      high[c] = larger(x, high[c]);
+  for (; j + kStretch <= k; j += kStretch) {
+    Group<T> high[2] = {least, least};  // two chains: one would wait for itself
+#pragma GCC unroll 8
+    for (Index g = 0; g < kStretch / kLanes; ++g) {
+      const Group<T> x = load(row + j + g * kLanes);
+      low[g % 2] = smaller(x, low[g % 2]);
+      high[g % 2] = larger(x, high[g % 2]);
+      f(j + g * kLanes, x);
     }
+    keep(j / kStretch, larger(high[0], high[1]));
   }
-  for_groups(row + j, k - j, -kInfinity<T>, [&](Index, Group<T> x) { high[0] = larger(x, high[0]); });
-  for_groups(row + j, k - j, kInfinity<T>, [&](Index, Group<T> x) { low[0] = smaller(x, low[0]); });
-  return {smallest<T>(smaller(smaller(low[0], low[1]), smaller(low[2], low[3]))),
-          largest<T>(larger(larger(high[0], high[1]), larger(high[2], high[3])))};
+  if (j < k) {
+    for_groups(row + j, k - j, kInfinity<T>, [&](Index, Group<T> x) { low[0] = smaller(x, low[0]); });
+    for_groups(row + j, k - j, past, [&](Index l, Group<T> x) { f(j + l, x); });
+    keep(j / kStretch, largest_lanes(row + j, k - j));
+  }
+  return {smallest<T>(smaller(low[0], low[1])), largest<T>(top)};
+}
+template <class T>
+CALIBRANT_INLINE Range<T> row_range(const T* row, Index k, T* tops = nullptr) {
+  return for_groups_and_range(row, k, T(0), tops, [](Index, Group<T>) {});
 }
 template <class T>
 CALIBRANT_INLINE T row_max(const T* row, Index k) {
@@ -51,7 +78,9 @@ CALIBRANT_INLINE Index first_equal(const T* row, Index k, T value) {
   const Group<T> wanted = splat(value);
   Index j = 0;
   for (; j + 2 * kLanes <= k; j += 2 * kLanes) {
-    if (any4(equal_mask(load(row + j), wanted) | equal_mask(load(row + j + kLanes), wanted))) break;
+    const Group<T> x = load(row + j), y = load(row + j + kLanes);
+    if (!any4(equal_mask(x, wanted) | equal_mask(y, wanted))) continue;
+    return j + __builtin_ctz(bits_equal(x, wanted) | bits_equal(y, wanted) << kLanes);
   }
   while (j < k && row[j] != value) ++j;
   return j;
@@ -69,22 +98,36 @@ CALIBRANT_INLINE Index first_above(const T* row, Index first, Index k, T value) 
   return j;
 }
 
-// How many entries lie above `value`, and how many at or above it.
-struct Counts {
-  Index above, at_least;
-};
 template <class T>
-CALIBRANT_INLINE Counts count_above(const T* row, Index k, T value) {
+CALIBRANT_INLINE Index count_above(const T* row, Index k, T value) {
   Counter<T> counter{};
   for_groups(row, k, T(__builtin_nan("")), [&](Index, Group<T> x) { counter.add(x, splat(value)); });
-  return {sum(counter.above), sum(counter.at_least)};
+  return sum(counter.count);
+}
+template <class T>
+CALIBRANT_INLINE Index count_equal(const T* row, Index k, T value) {
+  Index count = 0;
+  for (Index j = first_equal(row, k, value); j < k; ++j) count += row[j] == value;
+  return count;
 }
 
-// How many entries of row[0..last-1] equal `value`: nearly always none, which is found out fast.
+// The first column that holds `top`, the largest entry, given what for_groups_and_range left.
 template <class T>
-CALIBRANT_INLINE Index count_equal(const T* row, Index last, T value) {
+CALIBRANT_INLINE Index first_top(const T* row, Index k, T top, const T* tops) {
+  const Index j = first_equal(tops, tops_of_row(k), top) / kLanes * kStretch;
+  return j + first_equal(row + j, k - j, top);
+}
+
+// How many columns come before `label` in falling order: a larger entry, or the same one further left.
+template <class T>
+CALIBRANT_INLINE Index columns_before(const T* row, Index k, Index label, const T* tops) {
+  const T score = row[label];
   Index count = 0;
-  for (Index j = first_equal(row, last, value); j < last; ++j) count += row[j] == value;
+  for (Index j = 0; j < k; j += kStretch, tops += kLanes) {
+    if (!any4(at_least_mask(load(tops), splat(score)))) continue;
+    count += count_above(row + j, k - j < kStretch ? k - j : kStretch, score);
+    if (j < label) count += count_equal(row + j, label - j < kStretch ? label - j : kStretch, score);
+  }
   return count;
 }
 

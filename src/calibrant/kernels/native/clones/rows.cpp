@@ -16,46 +16,28 @@ struct Moments {
   bool fault;
 };
 
-// Calls f(j, group) for all groups of a row as for_groups does, and returns the smallest entry; NaN are passed over.
-template <class T, class F>
-CALIBRANT_INLINE T for_groups_and_min(const T* row, Index k, T past, F&& f) {
-  const Index whole = k / kLanes * kLanes;
-  Group<T> low = splat(kInfinity<T>);
-  for (Index j = 0; j < whole; j += kLanes) {
-    const Group<T> x = load(row + j);
-    low = smaller(x, low);
-    f(j, x);
-  }
-  for_groups(row + whole, k - whole, past, [&](Index j, Group<T> x) { f(whole + j, x); });
-  T lowest = smallest<T>(low);
-  for (Index j = whole; j < k; ++j) lowest = row[j] < lowest ? row[j] : lowest;
-  return lowest;
-}
-
 // Reads a row of probabilities and adds weight * p to the class totals.
 template <class T>
-CALIBRANT_INLINE Moments<T> read_probabilities(const T* row, Index k, double weight, double* totals) {
-  Group<T> top = splat(T(0));
+CALIBRANT_INLINE Moments<T> read_probabilities(const T* row, Index k, double weight, double* totals, T* tops) {
   d8 total = splat(0.0), squares = total;
   const d8 w = splat(weight);
-  const T lowest = for_groups_and_min(row, k, T(0), [&](Index j, Group<T> x) {
+  const Range<T> range = for_groups_and_range(row, k, T(0), tops, [&](Index j, Group<T> x) {
     prefetch(row + j);
-    top = larger(x, top);
     const d8 p = widen(x);
     total += p;
     squares += p * p;
     store(totals + j, load(totals + j) + w * p);
   });
   const double all = sum(total);
-  return {largest<T>(top), lowest, all, sum(squares), !(lowest >= 0 && all <= __DBL_MAX__)};
+  return {range.top, range.lowest, all, sum(squares), !(range.lowest >= 0 && all <= __DBL_MAX__)};
 }
 
 // Reads a row of logits and leaves exp(z - max) in `exponentials`, which is padded to whole groups. Loops that each
 // do one thing are faster here than one that does all.
 template <class T>
-CALIBRANT_INLINE Moments<T> read_logits(const T* row, Index k, T* exponentials) {
+CALIBRANT_INLINE Moments<T> read_logits(const T* row, Index k, T* exponentials, T* tops) {
   Moments<T> m{};
-  const Range<T> range = row_range(row, k);
+  const Range<T> range = row_range(row, k, tops);
   m.lowest = range.lowest;
   m.top_score = range.top;
   const Group<T> shift = splat(m.top_score);
@@ -106,16 +88,8 @@ FaultyEntry find_fault(const RowTask<T>& task, Index i) {
   return {task.logits ? Fault::empty : Fault::none, i, 0};
 }
 
-// 1 + the classes that come before the label: a larger score, or the same one in an earlier column.
 template <class T>
-CALIBRANT_INLINE Index rank_of(const T* row, Index k, Index label, T top_score) {
-  const T score = row[label];
-  const Counts larger = score < top_score ? count_above(row, k, score) : Counts{0, 2};
-  return 1 + larger.above + (larger.at_least > larger.above + 1 ? count_equal(row, label, score) : 0);
-}
-
-template <class T>
-CALIBRANT_INLINE void write_label(const RowTask<T>& task, Index i, const Moments<T>& m, double log_sum) {
+CALIBRANT_INLINE void write_label(const RowTask<T>& task, Index i, const Moments<T>& m, double log_sum, const T* tops) {
   const T* row = task.scores + i * task.k;
   const Index label = task.labels[i];
   if (label < 0 || label >= task.k) {
@@ -129,33 +103,35 @@ CALIBRANT_INLINE void write_label(const RowTask<T>& task, Index i, const Moments
   // Where the label has the top score, the same number as the confidence.
   const bool is_top = task.logits && score == m.top_score;
   task.label_probability[i] = is_top ? 1 / m.sum : task.logits ? ::exp(log_p) : double(score);
-  task.label_rank[i] = label == task.top[i] ? 1 : int32_t(rank_of(row, task.k, label, m.top_score));
+  task.label_rank[i] = label == task.top[i] ? 1 : 1 + int32_t(columns_before(row, task.k, label, tops));
 }
 
 template <class T>
-CALIBRANT_INLINE void write_row(const RowTask<T>& task, Index i, const Moments<T>& m) {
+CALIBRANT_INLINE void write_row(const RowTask<T>& task, Index i, const Moments<T>& m, const T* tops) {
   const T* row = task.scores + i * task.k;
   const double log_sum = task.logits ? ::log(m.sum) : 0;
-  task.top[i] = int32_t(first_equal(row, task.k, m.top_score));
+  task.top[i] = int32_t(first_top(row, task.k, m.top_score, tops));
   task.lowest[i] = double(m.lowest);
   task.confidence[i] = task.logits ? 1 / m.sum : double(m.top_score);
   task.total[i] = task.logits ? double(m.top_score) + log_sum : m.sum;
   task.sum_of_squares[i] = task.logits ? m.squares / (m.sum * m.sum) : m.squares;
-  if (task.labels) write_label(task, i, m, log_sum);
+  if (task.labels) write_label(task, i, m, log_sum, tops);
 }
 
 template <class T>
-void scan_any(const RowTask<T>& task, Index first, Index last, double* totals, T* scratch, FaultyEntry* fault) {
+void scan_any(const RowTask<T>& task, Index first, Index last, double* totals, T* scratch, T* tops,
+              FaultyEntry* fault) {
   WaitingRows<T> waiting{scratch, padded(task.k), totals};
   for (Index i = first; i < last; ++i) {
     const T* row = task.scores + i * task.k;
     const double weight = task.weights ? task.weights[i] : 1;
-    const Moments<T> m =
-        task.logits ? read_logits(row, task.k, waiting.next()) : read_probabilities(row, task.k, weight, totals);
+    const Moments<T> m = task.logits ? read_logits(row, task.k, waiting.next(), tops)
+                                     : read_probabilities(row, task.k, weight, totals, tops);
     if (m.fault) *fault = find_fault(task, i);
     if (fault->kind != Fault::none) return;
     if (task.logits && weight != 0) waiting.keep(weight / m.sum);
-    write_row(task, i, m);
+    write_row(task, i, m, tops);
+    tops += tops_of_row(task.k);
   }
   if (waiting.used) waiting.flush();
 }
@@ -178,12 +154,12 @@ void entropy_any(const T* scores, Index n, Index k, const double* log_normalizer
 }  // namespace
 
 void scan_rows(const RowTask<float>& task, Index first, Index last, double* totals, float* scratch,
-               FaultyEntry* fault) {
-  scan_any(task, first, last, totals, scratch, fault);
+               float* tops, FaultyEntry* fault) {
+  scan_any(task, first, last, totals, scratch, tops, fault);
 }
 void scan_rows(const RowTask<double>& task, Index first, Index last, double* totals, double* scratch,
-               FaultyEntry* fault) {
-  scan_any(task, first, last, totals, scratch, fault);
+               double* tops, FaultyEntry* fault) {
+  scan_any(task, first, last, totals, scratch, tops, fault);
 }
 void entropy(const float* scores, Index n, Index k, const double* log_normalizer, double* out) {
   entropy_any(scores, n, k, log_normalizer, out);

@@ -32,13 +32,13 @@ struct RowTask {
 
 constexpr std::ptrdiff_t kScanTile = 4;  // rows of logits that are added to the class totals together
 
-// Scans rows first..last-1 up to the first fault. `class_totals` holds k entries, padded to eight, and `scratch`
-// kScanTile such rows.
+// Scans rows first..last-1 up to the first fault. `class_totals` holds k entries, padded to eight, `scratch`
+// kScanTile such rows; `tops` is filled with the largest entries of each row's stretches, tops_of_row numbers a row.
 CALIBRANT_DECLARE_CLONES(
     void scan_rows(const RowTask<float>& task, std::ptrdiff_t first, std::ptrdiff_t last, double* class_totals,
-                   float* scratch, FaultyEntry* fault);
+                   float* scratch, float* tops, FaultyEntry* fault);
     void scan_rows(const RowTask<double>& task, std::ptrdiff_t first, std::ptrdiff_t last, double* class_totals,
-                   double* scratch, FaultyEntry* fault);
+                   double* scratch, double* tops, FaultyEntry* fault);
     void entropy(const float* scores, std::ptrdiff_t n, std::ptrdiff_t k, const double* log_normalizer, double* out);
     void entropy(const double* scores, std::ptrdiff_t n, std::ptrdiff_t k, const double* log_normalizer, double* out);)
 

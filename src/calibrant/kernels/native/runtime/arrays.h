@@ -28,4 +28,7 @@ T* pointer(const Maybe<T>& array) {
 // A row of k doubles, padded to whole groups of eight lanes.
 constexpr std::ptrdiff_t padded(std::ptrdiff_t k) { return (k + 7) / 8 * 8; }
 
+// How many numbers scan_rows leaves of a row to search it by: eight of each stretch of 64 classes.
+constexpr std::ptrdiff_t tops_of_row(std::ptrdiff_t k) { return (k + 63) / 64 * 8; }
+
 }  // namespace calibrant
