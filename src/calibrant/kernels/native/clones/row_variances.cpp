@@ -55,17 +55,24 @@ CALIBRANT_INLINE double entry(double x, double top) {
   return x > 0.5 * top ? ::log1p((x - top) / top) : ::log(x / top);
 }
 
+// The smallest entry whose weight is not 0, or whose exponential is at least about the smallest normal number.
+template <bool Logits, class T>
+CALIBRANT_INLINE T least_positive(const T* row, Index k, T top) {
+  const Group<T> highest = splat(top), none = splat(Logits ? top - T(sizeof(T) == 4 ? 87 : 708) : T(0));
+  Group<T> low = highest;
+  for_groups(row, k, top, [&](Index, Group<T> x) { low = smaller(where_greater(x, none, x, highest), low); });
+  return smallest<T>(low);
+}
+
 template <bool Logits, bool Logs, class T>
 CALIBRANT_INLINE void one_row(const VarianceTask<T>& task, Index i) {
   const T* row = task.scores + i * task.k;
   const T top = row[task.top[i]], label = row[task.labels[i]];
-  Group<T> low = splat(top);
   d8 total = splat(0.0), first = total, second = total;
   for_groups(row, task.k, Logits ? -kInfinity<T> : T(0), [&](Index j, Group<T> x) {
     prefetch(row + j);
     const Entries<T> e = entries<Logits, Logs, T>(x, top);
     const d8 w = widen(e.weight), d = w * e.value;
-    low = smaller(where_greater(e.weight, splat(T(0)), x, splat(top)), low);
     total += w;
     first += d;
     second += d * e.value;
@@ -73,7 +80,7 @@ CALIBRANT_INLINE void one_row(const VarianceTask<T>& task, Index i) {
   const double sum_of_weights = sum(total), mean = sum(first) / sum_of_weights;
   const double unit = Logits && !Logs ? 1 / sum_of_weights : 1, gap = mean - entry<Logits, Logs>(label, top);
   const T equal = kRounding<T> * (Logits ? T(1) : top);
-  const bool uniform = top - smallest<T>(low) <= equal;
+  const bool uniform = top - least_positive<Logits>(row, task.k, top) <= equal;
   task.excess[i] = uniform && top - label <= equal ? 0 : unit * gap;
   task.variance[i] = uniform ? 0 : unit * unit * (sum(second) / sum_of_weights - mean * mean);
 }
