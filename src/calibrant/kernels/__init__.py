@@ -10,6 +10,7 @@ from calibrant.kernels.elementwise import exponentials
 from calibrant.kernels.isotonic import IsotonicKnots, ScoreCells, isotonic_knots, score_cells
 from calibrant.kernels.logistic import LogisticSums, logistic_apply, logistic_pass
 from calibrant.kernels.mass_bins import MassBins, mass_bins
+from calibrant.kernels.pair_weights import PairSums, pair_weights
 from calibrant.kernels.random import draw_labels, poisson_weights, uniforms
 from calibrant.kernels.replicates import LANES, ReplicateBins, bin_replicates
 from calibrant.kernels.rows import RowScan, entropy, ranked_rows, row_variances, scan_rows
@@ -25,6 +26,7 @@ __all__ = [
     "IsotonicKnots",
     "LogisticSums",
     "MassBins",
+    "PairSums",
     "ReplicateBins",
     "RowScan",
     "ScoreCells",
@@ -45,6 +47,7 @@ __all__ = [
     "logistic_apply",
     "logistic_pass",
     "mass_bins",
+    "pair_weights",
     "poisson_weights",
     "ranked_rows",
     "row_variances",

@@ -185,3 +185,16 @@ def poisson_quantiles(uniforms: _Floats, threads: int, out: _Floats) -> None: ..
 def draw_labels(
     scores: _Scores, uniforms: _Floats, log_normalizer: _Floats | None, threads: int, labels: _SmallInts
 ) -> None: ...
+def pair_weights(
+    products: _Scores,
+    query_norms: _Scores,
+    norms: _Scores,
+    log_weights: _Scores | None,
+    labels: _SmallInts | None,
+    kernel: int,
+    scale: float,
+    threads: int,
+    weights: _Scores | None,
+    columns: _Floats,
+    by_class: _Floats | None,
+) -> None: ...

@@ -19,5 +19,6 @@ void bind_softmax(nanobind::module_& module);
 void bind_fits(nanobind::module_& module);
 void bind_random(nanobind::module_& module);
 void bind_elementwise(nanobind::module_& module);
+void bind_pair_weights(nanobind::module_& module);
 
 }  // namespace calibrant

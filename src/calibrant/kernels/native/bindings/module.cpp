@@ -22,4 +22,5 @@ NB_MODULE(_native, m) {
   calibrant::bind_fits(m);
   calibrant::bind_random(m);
   calibrant::bind_elementwise(m);
+  calibrant::bind_pair_weights(m);
 }
