@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrant import kernels
+from calibrant.calibrators.affine import affine_scores
 from calibrant.calibrators.base import CalibrationMap, Calibrator, Scores
 from calibrant.errors import require
 from calibrant.formulas import Ops
@@ -22,8 +23,8 @@ from calibrant.solvers.affine import AffineRows, HeldRows
 from calibrant.solvers.chunk_sources import Source
 from calibrant.solvers.chunks import ChunkedRows, read
 from calibrant.solvers.quasi_newton import Diagonal, PairsMinimum, Point, minimise_pairs
-from calibrant.solvers.rows import FLOOR, FitRows
-from calibrant.solvers.zeros import check_zero, kept_positive, prepared, without_zeros
+from calibrant.solvers.rows import FitRows
+from calibrant.solvers.zeros import check_zero, prepared
 
 Floats = NDArray[np.float64]
 
@@ -78,16 +79,8 @@ class BiasCorrectedTemperatureMap(CalibrationMap):
         return log_p * ops.constant(self.beta) + ops.constant(self.shift)
 
     def transform(self, predictions: Predictions) -> tuple[Scores, Kind]:
-        """Return beta z + shift for logits, its softmax for probabilities, in the dtype of the scores (n, k)."""
-        scores = without_zeros(predictions, self.floor).scores
-        if predictions.logits:
-            out = scores * scores.dtype.type(self.beta)
-            out += self.shift.astype(scores.dtype)
-            return out, "logit"
-        scale = np.full(predictions.k, self.beta)
-        return kept_positive(
-            kernels.affine_softmax(scores, scale, self.shift, logits=False, floor=FLOOR)
-        ), "probability"
+        """Return beta u + shift for logits, its softmax for probabilities, in the dtype of the scores (n, k)."""
+        return affine_scores(predictions, self.floor, np.full(predictions.k, self.beta), self.shift)
 
     @property
     def n_parameters(self) -> int:

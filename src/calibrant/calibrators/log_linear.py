@@ -14,12 +14,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrant.calibrators.base import CalibrationMap, FitRecord
+from calibrant.calibrators.affine import affine_scores
+from calibrant.calibrators.base import CalibrationMap, FitRecord, Scores
 from calibrant.errors import require
 from calibrant.formulas import Ops, log_softmax
-from calibrant.predictions import Predictions
+from calibrant.predictions import Kind, Predictions
 from calibrant.scoring import LogLoss
+from calibrant.solvers.affine import HeldRows, best_pairs
 from calibrant.solvers.log_linear import Axes, Base, Coefficients, LogLinearFit
+from calibrant.solvers.newton import NewtonMinimum
+from calibrant.solvers.quasi_newton import PairsMinimum
 from calibrant.solvers.zeros import check_zero
 
 Floats = NDArray[np.float64]
@@ -89,6 +93,13 @@ class LogLinearMap(CalibrationMap):
             out = out + ops.product(ops.product(z, self.axes), self.loadings)
         return out
 
+    def transform(self, predictions: Predictions) -> tuple[Scores, Kind]:
+        """Return the logits, or the probabilities, in the dtype of the scores where slopes of u are all there is."""
+        alone = self.beta == 1 and self.mix == 0 and not self.slopes[1:].any()
+        if alone and not (self.matrix.size or self.probability_matrix.size or self.axes.size):
+            return affine_scores(predictions, self.floor, self.slopes[0], self.shift)
+        return super().transform(predictions)
+
     @property
     def n_parameters(self) -> int:
         """The number of fitted numbers."""
@@ -138,11 +149,54 @@ class Path:
         return penalties[int(np.argmin(losses))]
 
 
+@dataclass(frozen=True, eq=False)
+class SlopesPath(Path):
+    """The same for slopes of u and the shift alone, each step one pass of a kernel: for very many scores.
+
+    The base is softmax(beta u), which slopes of beta are; nothing is mixed in.
+    """
+
+    def maps(self, batch: Predictions, penalties: Sequence[float], records: Sequence[Record]) -> list[LogLinearMap]:
+        """Return the map of each penalty, learnt from the batch."""
+        base, floor = self.base(batch)
+        rows, k = HeldRows(base.rows), base.rows.k
+        mass, moment = rows.label_sums()
+        centre, start, maps = np.stack([np.full(k, base.beta), np.zeros(k)]), None, list[LogLinearMap]()
+        for penalty, record in zip(penalties, records, strict=True):
+            recipe = self.recipe(penalty, base.rows.effective, k)
+            ridges = np.array([recipe["slopes_z"], recipe["shift"]])
+            found = best_pairs(rows, centre, np.stack([moment, mass]), ridges, start)
+            start = found.x
+            maps.append(_of_slopes(found, floor, penalty, record))
+        return maps
+
+
+def _of_slopes(found: PairsMinimum, floor: float, penalty: float, record: Record) -> LogLinearMap:
+    slopes, shift = found.x
+    return LogLinearMap(
+        beta=1.0,
+        mix=0.0,
+        slopes=np.stack([slopes, *np.zeros((2, len(slopes)))]),
+        shift=shift - shift.mean(),
+        matrix=EMPTY,
+        probability_matrix=EMPTY,
+        axes=EMPTY,
+        loadings=EMPTY,
+        count=1 + found.x.size,
+        penalty=penalty,
+        floor=floor,
+        record=record(converged=found.converged, iterations=found.calls, message=_told(found)),
+    )
+
+
+def _told(found: PairsMinimum | NewtonMinimum) -> str:
+    return "" if found.converged else f"{found.decrease:.1e} nats of predicted decrease left"
+
+
 def _as_map(
     base: Base, found: Coefficients, axes: Axes | None, floor: float, penalty: float, record: Record
 ) -> LogLinearMap:
     k, terms, minimum = base.rows.k, found.terms, found.found
-    message = "" if minimum.converged else f"{minimum.decrease:.1e} nats of predicted decrease left"
     shift, loadings = terms.get("shift", np.zeros(k)), terms.get("loadings", EMPTY)
     if axes is not None:
         shift = shift - axes.centre @ axes.vectors @ loadings
@@ -158,5 +212,5 @@ def _as_map(
         count=1 + sum(part.size for part in terms.values()),
         penalty=penalty,
         floor=floor,
-        record=record(converged=minimum.converged, iterations=minimum.steps, message=message),
+        record=record(converged=minimum.converged, iterations=minimum.steps, message=_told(minimum)),
     )

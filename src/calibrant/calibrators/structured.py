@@ -52,15 +52,18 @@ class Structured(Calibrator):
     def path(self) -> Path:
         """The fits of this family."""
 
+    def path_for(self, predictions: Predictions) -> Path:
+        """Return the fits that suit the number of scores."""
+        del predictions
+        return self.path
+
     def learn(self, predictions: Predictions) -> LogLinearMap:
         """Return the map of the given penalty, or of the one that is best on rows left out."""
-        record = partial(self.fit_record, predictions)
-        penalty = self.penalty
-        if penalty is None:
-            penalty = self._chosen(predictions, record)
-        return self.path.maps(predictions, [penalty], [record])[0]
+        record, path = partial(self.fit_record, predictions), self.path_for(predictions)
+        penalty = self._chosen(predictions, path, record) if self.penalty is None else self.penalty
+        return path.maps(predictions, [penalty], [record])[0]
 
-    def _chosen(self, predictions: Predictions, record: Record) -> float:
+    def _chosen(self, predictions: Predictions, path: Path, record: Record) -> float:
         """Return the best penalty on rows left out: of many scores one third of some rows, else in folds."""
         large = predictions.scores.size > _LARGE
         if large and len(predictions) > _ENOUGH:
@@ -70,7 +73,7 @@ class Structured(Calibrator):
         if count < 2:
             return 1.0
         fold = folds.assign(predictions, count, seed=self.seed)
-        return self.path.chosen(predictions, PENALTIES[: 3 if large else None], fold, record, 1 if large else count)
+        return path.chosen(predictions, PENALTIES[: 3 if large else None], fold, record, 1 if large else count)
 
     def base(self, predictions: Predictions) -> tuple[Base, float]:
         """Return the base, the temperature map with a share 1 / (n + 1) of the uniform distribution, and the floor."""
@@ -95,5 +98,5 @@ def maps_of(methods: Sequence[Structured], predictions: Predictions) -> list[Log
         members = sorted(of_family, key=lambda method: -(method.penalty or 0.0))
         penalties = [method.penalty or 0.0 for method in members]
         records = [partial(method.fit_record, predictions) for method in members]
-        found.update(zip(members, family.path.maps(predictions, penalties, records), strict=True))
+        found.update(zip(members, family.path_for(predictions).maps(predictions, penalties, records), strict=True))
     return [found[method] for method in methods]

@@ -6,28 +6,26 @@ temperature map says. Sources: Guo et al. 2017; Kull et al. 2019 for log-probabi
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrant import kernels
+from calibrant.calibrators.affine import affine_scores
 from calibrant.calibrators.base import CalibrationMap, Calibrator, Scores
 from calibrant.errors import require
 from calibrant.formulas import Ops
 from calibrant.predictions import Kind, Predictions
 from calibrant.registry import register
-from calibrant.solvers.affine import AffineRows, HeldRows
+from calibrant.solvers.affine import AffineRows, HeldRows, best_pairs
 from calibrant.solvers.chunk_sources import Source
 from calibrant.solvers.chunks import ChunkedRows, read
-from calibrant.solvers.quasi_newton import PairsMinimum, Point, minimise_pairs
-from calibrant.solvers.rows import FLOOR, FitRows
-from calibrant.solvers.zeros import check_zero, kept_positive, prepared, without_zeros
+from calibrant.solvers.quasi_newton import PairsMinimum
+from calibrant.solvers.rows import FitRows
+from calibrant.solvers.zeros import check_zero, prepared
 
 Floats = NDArray[np.float64]
-_BLOCK = 1 << 18  # entries of the temporaries of a mapped batch
 
 
 def _best_pairs(rows: AffineRows, pseudo_rows: float) -> PairsMinimum:
@@ -37,28 +35,7 @@ def _best_pairs(rows: AffineRows, pseudo_rows: float) -> PairsMinimum:
     rho = rows.pull(pseudo_rows)
     mass, moment = rows.label_sums()
     target = np.stack([(1 - rho) * moment + rho * there.moment, (1 - rho) * mass + rho * there.mass])  # (2, k)
-
-    def loss(pairs: Floats) -> Point:
-        sums = rows.affine_sums(*pairs)
-        gradient = np.stack([sums.moment, sums.mass]) - target
-        return Point(sums.log_normalizer - float((pairs * target).sum()), gradient, sums.curvature)
-
-    rounding = float(np.finfo(rows.dtype).eps)  # the kernels' exponentials have the precision of the scores
-    return minimise_pairs(loss, centre, noise=rounding * abs(there.log_normalizer))
-
-
-def _affine_logits(logits: Scores, total: Floats, scale: Floats, shift: Floats) -> Scores:
-    """Return scale * u + shift (n, k) in the dtype of the logits."""
-    out, kind = np.empty_like(logits), logits.dtype.type
-    slope, intercept, normalizer = (column.astype(kind) for column in (scale, shift, total))
-    step = max(1, _BLOCK // logits.shape[1])
-    for start in range(0, len(logits), step):
-        rows = slice(start, start + step)
-        block = np.subtract(logits[rows], normalizer[rows, None], out=out[rows])  # (block, k)
-        np.maximum(block, kind(math.log(FLOOR)), out=block)
-        block *= slope
-        block += intercept
-    return out
+    return best_pairs(rows, centre, target)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -82,11 +59,7 @@ class VectorMap(CalibrationMap):
 
     def transform(self, predictions: Predictions) -> tuple[Scores, Kind]:
         """Return scale * u + shift for logits, its softmax for probabilities, in the dtype of the scores (n, k)."""
-        batch = without_zeros(predictions, self.floor)
-        if batch.logits:
-            return _affine_logits(batch.scores, batch.summary.total, self.scale, self.shift), "logit"
-        out = kernels.affine_softmax(batch.scores, self.scale, self.shift, logits=False, floor=FLOOR)
-        return kept_positive(out), "probability"
+        return affine_scores(predictions, self.floor, self.scale, self.shift)
 
     @property
     def n_parameters(self) -> int:

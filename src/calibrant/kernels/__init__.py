@@ -14,7 +14,7 @@ from calibrant.kernels.pair_weights import PairSums, pair_weights
 from calibrant.kernels.random import draw_labels, poisson_weights, uniforms
 from calibrant.kernels.replicates import LANES, ReplicateBins, bin_replicates
 from calibrant.kernels.rows import RowScan, entropy, ranked_rows, row_variances, scan_rows
-from calibrant.kernels.softmax import affine_softmax, log_probabilities, log_softmax, softmax
+from calibrant.kernels.softmax import affine_logits, affine_softmax, log_probabilities, log_softmax, softmax
 from calibrant.kernels.temperature import temperature_pass
 from calibrant.kernels.values import ValueBins, bin_values
 
@@ -31,6 +31,7 @@ __all__ = [
     "RowScan",
     "ScoreCells",
     "ValueBins",
+    "affine_logits",
     "affine_pass",
     "affine_softmax",
     "apply_curves",

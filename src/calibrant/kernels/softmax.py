@@ -45,7 +45,26 @@ def affine_softmax(
     ``scale`` and ``shift`` (k,) float64; ``total`` (n,) is the log-sum-exp, needed for logits. With floor 0 a class
     of probability 0 keeps it.
     """
-    out = np.empty_like(scores)
     normalizer = total if logits else None
-    _native.affine_softmax(scores, scale, shift, normalizer, log_floor(floor), thread_count(threads), out)
+    return _affine(scores, scale, shift, normalizer, floor, True, threads)
+
+
+def affine_logits(
+    logits: Scores, scale: Floats, shift: Floats, *, total: Floats, floor: float, threads: int | None = None
+) -> Scores:
+    """Return scale_c u_ic + shift_c (n, k), where u_ic = max(z_ic - total_i, log floor); the floor is positive."""
+    return _affine(logits, scale, shift, total, floor, False, threads)
+
+
+def _affine(
+    scores: Scores,
+    scale: Floats,
+    shift: Floats,
+    normalizer: Floats | None,
+    floor: float,
+    normalized: bool,
+    threads: int | None,
+) -> Scores:
+    out = np.empty_like(scores)
+    _native.affine_rows(scores, scale, shift, normalizer, log_floor(floor), normalized, thread_count(threads), out)
     return out

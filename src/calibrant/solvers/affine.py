@@ -9,10 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrant import kernels
+from calibrant.solvers.quasi_newton import PairsMinimum, Point, minimise_pairs
 from calibrant.solvers.rows import FLOOR, FitRows
 from calibrant.solvers.temperature import InverseTemperature, Problem, solved
 
 Floats = NDArray[np.float64]
+
+_SQUARES = np.array([[1.0], [0.0], [1.0]])  # of the entries d11, d12 and d22 of a block, those that a ridge adds to
 
 
 class AffineRows(Protocol):
@@ -80,3 +83,25 @@ class HeldRows:
         return kernels.affine_pass(
             rows.scores, scale, shift, logits=rows.logits, total=rows.total, weights=rows.weights, floor=FLOOR
         )
+
+
+def best_pairs(
+    rows: AffineRows, centre: Floats, target: Floats, ridges: Floats | None = None, start: Floats | None = None
+) -> PairsMinimum:
+    """Return the slopes and intercepts (2, k) of the least log loss of softmax(slope u + intercept), plus a ridge.
+
+    ``target`` (2, k) are the sums of the label's u and of the labels: they enter through these alone. The ``ridges``
+    (2,) weigh the squares of what lies off the ``centre`` (2, k), which is where the search starts without a ``start``.
+    """
+    ridge = np.zeros((2, 1)) if ridges is None else ridges[:, None]
+    start = centre if start is None else start
+    # The kernels' exponentials have the precision of the scores, and so has the sum.
+    rounding = float(np.finfo(rows.dtype).eps) * abs(rows.affine_sums(*start).log_normalizer)
+
+    def loss(pairs: Floats) -> Point:
+        sums, off = rows.affine_sums(*pairs), pairs - centre
+        value = sums.log_normalizer - float((pairs * target).sum()) + float((ridge * off * off).sum())
+        gradient = np.stack([sums.moment, sums.mass]) - target + 2 * ridge * off
+        return Point(value, gradient, sums.curvature + 2 * ridge[[0, 0, 1]] * _SQUARES)
+
+    return minimise_pairs(loss, start, noise=rounding)

@@ -8,6 +8,7 @@ from calibrant import Predictions
 from calibrant.calibrators import calibrator, fit
 from calibrant.calibrators.structured import PENALTIES
 from calibrant.errors import DataError
+from calibrant.formulas import NUMPY
 from calibrant.scoring import LogLoss
 from simulation import simulate
 
@@ -87,3 +88,35 @@ def test_wrong_options(options):
 def test_a_rank_must_be_a_number():
     with pytest.raises(DataError, match="rank"):
         calibrator("sms(rank=-1)")
+
+
+def slopes_objective(x, u, y, beta, penalty):
+    n, k = u.shape
+    scale, b = x[:k], x[k:]
+    logits = u * scale + b
+    loss = np.mean(scipy.special.logsumexp(logits, axis=1) - logits[np.arange(n), y])
+    return loss + penalty * k / n * ((scale - beta) @ (scale - beta) + b @ b)
+
+
+@pytest.mark.parametrize("kind", ["logits", "probabilities"])
+def test_of_very_many_scores_slopes_and_shift_have_the_optimum_of_a_plain_optimiser(monkeypatch, kind):
+    monkeypatch.setattr("calibrant.calibrators.structured_vector._MANY", 0)
+    batch = simulate(150, k=3, temperature=2.0)
+    u = np.log(batch.probabilities)
+    given = batch if kind == "probabilities" else Predictions.from_logits(u + 5, batch.labels)
+    learnt, beta = fit(given, "svs(penalty=0.5)"), fit(batch, "temperature").beta
+    found = scipy.optimize.minimize(
+        slopes_objective, np.r_[[beta] * 3, 0, 0, 0], (u, batch.labels, beta, 0.5), method="BFGS", options={"gtol": 1e-8}
+    )
+    at = slopes_objective(np.r_[learnt.slopes[0], learnt.shift], u, batch.labels, beta, 0.5)
+    assert at == pytest.approx(found.fun, abs=OPTIMUM)
+    assert np.allclose(learnt.formula(NUMPY, u), learnt(Predictions.from_logits(u)).scores, rtol=1e-12, atol=1e-12)
+    assert learnt.n_parameters == 7
+
+
+def test_the_penalty_of_very_many_scores_is_chosen_by_the_same_fits(monkeypatch):
+    batch = simulate(400, k=3, temperature=2.0)
+    monkeypatch.setattr("calibrant.calibrators.structured_vector._MANY", 0)
+    learnt = fit(batch, "svs")
+    assert learnt.penalty in PENALTIES
+    assert learnt.slopes[1:].any() == 0

@@ -1,10 +1,10 @@
-"""`softmax`, `log_softmax`, `log_probabilities` and `affine_softmax` against plain NumPy in float64."""
+"""`softmax`, `log_softmax`, `log_probabilities`, `affine_softmax` and `affine_logits` against plain NumPy in float64."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from calibrant.kernels import affine_softmax, log_probabilities, log_softmax, softmax
+from calibrant.kernels import affine_logits, affine_softmax, log_probabilities, log_softmax, softmax
 
 
 def plain_softmax(a):
@@ -86,3 +86,18 @@ def test_affine_softmax_of_the_identity_is_the_softmax(small_case):
     )
     assert_softmax(found, small_case.log_probabilities, roundings=3)
     assert (found[small_case.log_probabilities == -np.inf] == 0).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("k", [3, 8, 21])
+def test_affine_logits(dtype, k):
+    rng = np.random.default_rng(k)
+    z = (3 * rng.normal(size=(40, k)) + 100).astype(dtype)
+    z[3, 1] = -np.inf
+    scale, shift, wide = rng.normal(size=k), rng.normal(size=k), z.astype(float)
+    total = np.logaddexp.reduce(wide, axis=1)
+    expected = scale * np.maximum(wide - total[:, None], np.log(1e-30)) + shift
+    found = affine_logits(z, scale, shift, total=total, floor=1e-30)
+    assert found.dtype == dtype
+    # four roundings of numbers of this size
+    assert np.abs(found - expected).max() <= 4 * np.finfo(dtype).eps * np.abs(expected).max()

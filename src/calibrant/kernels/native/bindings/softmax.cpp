@@ -45,9 +45,10 @@ void log_rows(Matrix<const T> scores, double log_floor, int threads, Matrix<T> o
 
 template <class T>
 void affine_rows(Matrix<const T> scores, Vector<const double> scale, Vector<const double> shift,
-                 Maybe<const double> log_normalizer, double log_floor, int threads, Matrix<T> out) {
+                 Maybe<const double> log_normalizer, double log_floor, bool normalized, int threads, Matrix<T> out) {
   const OwnedAffineTask<T> owned(scores, scale, shift, log_normalizer, std::nullopt, log_floor);
   for_rows<T>(owned.task.n, owned.task.k, threads, [&](Index first, Index last, T* scratch) {
+    if (!normalized) return CALIBRANT_CALL_CLONE(affine_logits, owned.task, first, last, out.data());
     CALIBRANT_CALL_CLONE(affine_softmax, owned.task, first, last, out.data(), scratch);
   });
 }
@@ -61,9 +62,9 @@ void define(nb::module_& m) {
         nb::arg("out").noconvert(), nogil);
   m.def("log_probabilities", &log_rows<T>, nb::arg("scores").noconvert(), nb::arg("log_floor"), nb::arg("threads"),
         nb::arg("out").noconvert(), nogil);
-  m.def("affine_softmax", &affine_rows<T>, nb::arg("scores").noconvert(), nb::arg("scale").noconvert(),
+  m.def("affine_rows", &affine_rows<T>, nb::arg("scores").noconvert(), nb::arg("scale").noconvert(),
         nb::arg("shift").noconvert(), nb::arg("log_normalizer").noconvert().none(), nb::arg("log_floor"),
-        nb::arg("threads"), nb::arg("out").noconvert(), nogil);
+        nb::arg("normalized"), nb::arg("threads"), nb::arg("out").noconvert(), nogil);
 }
 
 }  // namespace

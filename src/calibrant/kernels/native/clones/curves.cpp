@@ -36,19 +36,44 @@ CALIBRANT_INLINE void find_near(const CurveTask<T>& task, Index i, T* scratch, R
   state->near_odds = ::log(p / (others > __DBL_MIN__ ? others : __DBL_MIN__));
 }
 
+CALIBRANT_INLINE f8 narrow_group(d8 x, float) {
+  const f4 lo = narrow4(x.lo), hi = narrow4(x.hi);
+  return f8{lo[0], lo[1], lo[2], lo[3], hi[0], hi[1], hi[2], hi[3]};
+}
+CALIBRANT_INLINE d8 narrow_group(d8 x, double) { return x; }
+
+CALIBRANT_INLINE d8 log_of(d8 p) {
+  p = larger(p, splat(__DBL_MIN__));
+  return d8{log_lanes(p.lo), log_lanes(p.hi)};
+}
+
+// -log(1 - p) of small p, to 1e-8: the terms p^j / j.
+constexpr float kSmall = 1.0f / 16;
+constexpr float kTerms[] = {1.0f, 1.0f / 2, 1.0f / 3, 1.0f / 4, 1.0f / 5, 1.0f / 6};
+
+// The log-odds of p, given p or log p as `y`. In single precision most p are small, and only log p needs its digits.
+template <class T>
+CALIBRANT_INLINE d8 log_odds(d8 y, bool logits) {
+  if constexpr (sizeof(T) == 4) {
+    const f8 narrow = narrow_group(y, T()), p = logits ? exp_lanes(narrow) : narrow;
+    if (!any4(greater_mask(p, splat(kSmall)))) return (logits ? y : log_of(y)) + widen(polynomial(kTerms, p) * p);
+  }
+  const d8 p = logits ? exp_lanes(y) : y;
+  return log_of(p / (splat(1.0) - p));
+}
+
 // Probabilities or log-probabilities (m,), padded to lanes, become the curves' arguments.
 template <class T>
 CALIBRANT_INLINE void to_arguments(const CurveTask<T>& task, double* x, Index m) {
-  const bool logits = task.log_normalizer != nullptr, as_logs = task.scale == CurveScale::log;
+  const bool logits = task.log_normalizer != nullptr;
+  if (logits && task.scale == CurveScale::log) return;
   for (Index j = 0; j < m; j += kLanes) {
-    d8 p = load(x + j);
-    if (logits && !as_logs) p = exp_lanes(p);
-    if (task.scale == CurveScale::odds) p = p / (splat(1.0) - p);
-    if (task.scale == CurveScale::odds || (as_logs && !logits)) {
-      p = larger(p, splat(__DBL_MIN__));
-      p = d8{log_lanes(p.lo), log_lanes(p.hi)};
+    const d8 y = load(x + j);
+    if (task.scale == CurveScale::odds) {
+      store(x + j, log_odds<T>(y, logits));
+    } else {
+      store(x + j, logits ? exp_lanes(y) : task.scale == CurveScale::log ? log_of(y) : y);
     }
-    store(x + j, p);
   }
 }
 
@@ -80,12 +105,6 @@ CALIBRANT_INLINE void evaluate(const Curves& curves, double tilt, Index c, doubl
     x[j] = piece.level + piece.slope * (x[j] - piece.knot) + tilted[j];
   }
 }
-
-CALIBRANT_INLINE f8 narrow_group(d8 x, float) {
-  const f4 lo = narrow4(x.lo), hi = narrow4(x.hi);
-  return f8{lo[0], lo[1], lo[2], lo[3], hi[0], hi[1], hi[2], hi[3]};
-}
-CALIBRANT_INLINE d8 narrow_group(d8 x, double) { return x; }
 
 // Values of curves (m,), padded to lanes, become numbers proportional to probabilities, in the precision of the scores.
 template <class T>
@@ -123,7 +142,7 @@ CALIBRANT_INLINE void map_columns(const CurveTask<T>& task, const RowState& stat
   double x[kColumns];
   l4 above{};
   __builtin_prefetch(row + c + kColumns);  // the next columns of this row, before all other rows' turn
-  for_groups(row + c, m, T(0.5), [&](Index j, Group<T> score) {
+  for_groups(row + c, m, T(0.01), [&](Index j, Group<T> score) {
     const d8 y = widen(score) - splat(state.normalizer);
     above |= greater_mask(y, load(task.curves.threshold + c + j));
     store(x + j, y);

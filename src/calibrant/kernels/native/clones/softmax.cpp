@@ -60,6 +60,19 @@ void affine_any(const AffineTask<T>& task, Index first, Index last, T* out, T* s
   }
 }
 
+template <class T>
+void affine_logits_any(const AffineTask<T>& task, Index first, Index last, T* out) {
+  for (Index i = first; i < last; ++i) {
+    const LogProbability<T> log_probability(task.log_normalizer, i, task.log_floor);
+    T* to = out + i * task.k;
+    for_groups(task.scores + i * task.k, task.k, T(0), [&](Index j, Group<T> x) {
+      const Group<T> a = log_probability(x) * load(task.scale + j) + load(task.shift + j);
+      if (task.k - j < kLanes) return store_part(to + j, a, task.k - j);
+      store(to + j, a);
+    });
+  }
+}
+
 }  // namespace
 
 #define CALIBRANT_SOFTMAX(T)                                                              \
@@ -74,6 +87,9 @@ void affine_any(const AffineTask<T>& task, Index first, Index last, T* out, T* s
   }                                                                                       \
   void affine_softmax(const AffineTask<T>& task, Index first, Index last, T* out, T* scratch) { \
     affine_any(task, first, last, out, scratch);                                          \
+  }                                                                                       \
+  void affine_logits(const AffineTask<T>& task, Index first, Index last, T* out) {        \
+    affine_logits_any(task, first, last, out);                                            \
   }
 CALIBRANT_SOFTMAX(float)
 CALIBRANT_SOFTMAX(double)

@@ -23,7 +23,8 @@ struct AffineTask {
   void log_softmax(const T* scores, std::ptrdiff_t n, std::ptrdiff_t k, T* out, T* scratch);                   \
   void softmax(const T* scores, std::ptrdiff_t n, std::ptrdiff_t k, double scale, T* out, T* scratch);         \
   void log_probabilities(const T* scores, std::ptrdiff_t count, double log_floor, T* out);                     \
-  void affine_softmax(const AffineTask<T>& task, std::ptrdiff_t first, std::ptrdiff_t last, T* out, T* scratch);
+  void affine_softmax(const AffineTask<T>& task, std::ptrdiff_t first, std::ptrdiff_t last, T* out, T* scratch); \
+  void affine_logits(const AffineTask<T>& task, std::ptrdiff_t first, std::ptrdiff_t last, T* out);
 CALIBRANT_DECLARE_CLONES(CALIBRANT_SOFTMAX(float) CALIBRANT_SOFTMAX(double))
 #undef CALIBRANT_SOFTMAX
 
