@@ -25,6 +25,9 @@ def typed(name: str, value: Any, hint: Any) -> Any:
         raise ValueError(f"{name} has the wrong type")
     if isinstance(value, np.ndarray) and value.dtype not in [_dtype(h) for h in _alternatives(hint)]:
         raise ValueError(f"{name} has the wrong dtype {value.dtype}")
+    if isinstance(value, tuple):
+        item = next(typing.get_args(h)[0] for h in _alternatives(hint) if typing.get_origin(h) is tuple)
+        return tuple(typed(f"an item of {name}", one, item) for one in value)
     return value
 
 

@@ -30,8 +30,8 @@ class Units:
         return cls(predictions.row_weights / predictions.row_weights.sum(), unit)
 
     def mean(self, values: Floats) -> float:
-        """Return the weighted mean of values (n,), which may be infinite."""
-        return float((self.share * values).sum())
+        """Return the weighted mean of values (n,), which may be infinite; a row without weight does not count."""
+        return float((self.share * np.where(self.share > 0, values, 0.0)).sum())
 
     def standard_error(self, values: Floats, mean: float) -> float:
         """Return the standard error of the weighted mean over independent units, NaN for a single one."""
@@ -49,6 +49,6 @@ def paired_gain(before: Floats, after: Floats, units: Units) -> tuple[float, flo
     gain is infinite, the other way round it is -inf, and the error is NaN; both are NaN where it goes both ways.
     """
     with np.errstate(invalid="ignore"):
-        difference = np.where(before == after, 0.0, before - after)
+        difference = np.where((before == after) | (units.share == 0), 0.0, before - after)
         mean = units.mean(difference)
     return mean, units.standard_error(difference, mean) if math.isfinite(mean) else math.nan

@@ -85,6 +85,12 @@ def test_paired_gain_by_hand():
     assert paired_gain(np.array([np.inf]), np.array([np.inf]), units([1]))[0] == 0
 
 
+def test_a_row_without_weight_gains_nothing_however_wrong():
+    gain, se = paired_gain(np.array([1.0, 3.0, np.inf]), np.array([1.0, 1.0, 0.0]), units([1, 1, 0]))
+    assert gain == 1.0
+    assert np.isfinite(se)
+
+
 def test_rows_of_one_unit_count_once():
     before, after = np.random.default_rng(1).random((2, 50))
     one = paired_gain(before, after, units(np.ones(50)))
