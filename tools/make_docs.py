@@ -3,7 +3,7 @@
 A place is marked by the comments ``<!-- source: PATH -->`` and ``<!-- end -->``, a table by ``<!-- table: NAME -->``.
 ``--check`` writes nothing and exits 1 if a marked place is out of date. The pages under docs/methods/ are not kept in
 the repository.
-Usage: python tools/make_docs.py [--check] [--methods FOLDER]
+Usage: python tools/make_docs.py [--check] [--methods FOLDER] [--no-pictures]
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from calibrant import methods
 from calibrant.metrics.peers import definitions
 from calibrant.registry import Entry
+from method_pictures import section
 
 ROOT = Path(__file__).parent.parent
 PLACE = re.compile(r"^( *)<!-- source: (\S+) -->\n.*?^ *<!-- end -->", re.M | re.S)
@@ -64,8 +65,8 @@ def peers() -> str:
     return table(("in calibrant", "version", "the call", "what differs from ours"), rows)
 
 
-def page(entry: Entry, references: dict[str, str]) -> str:
-    """Return the page of one method."""
+def page(entry: Entry, references: dict[str, str], shown: str = "") -> str:
+    """Return the page of one method; ``shown`` is the part with its pictures."""
     first, _, rest = entry.doc.partition("\n")
     parts = [f"# `{entry.name}`", first, textwrap.dedent(rest).strip()]
     if entry.reference:
@@ -75,7 +76,7 @@ def page(entry: Entry, references: dict[str, str]) -> str:
         declared = dataclasses.asdict(entry.capabilities)
         rows = [(name.replace("_", " "), words(value)) for name, value in declared.items() if value != ""]
         parts += ["## Declared, and verified by the contract tests", table(("ability", ""), rows)]
-        parts += ["## Use", f'```python\nrepair = calibrant.fit(predictions, "{entry.name}")\n```']
+        parts += ["## Use", f'```python\nrepair = calibrant.fit(predictions, "{entry.name}")\n```', shown]
     else:
         parts += ["## Use", f"```python\ncalibrant.metrics.{entry.name}(predictions)\n```"]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -108,8 +109,8 @@ def bibliography() -> dict[str, str]:
     return found
 
 
-def write_methods(folder: Path) -> None:
-    """Write one page for each registered method, and their index."""
+def write_methods(folder: Path, *, pictures: bool) -> None:
+    """Write one page for each registered method, with or without pictures, and their index."""
     folder.mkdir(parents=True, exist_ok=True)
     references = bibliography()
     index = ["# Methods and measures"]
@@ -118,7 +119,8 @@ def write_methods(folder: Path) -> None:
         rows = [(f"[`{entry.name}`]({entry.name}.md)", entry.summary) for entry in entries]
         index += [f"## {title}", table(("name", ""), rows)]
         for entry in entries:
-            (folder / f"{entry.name}.md").write_text(page(entry, references))
+            shown = section(entry.name, folder) if pictures and kind == "calibrator" else ""
+            (folder / f"{entry.name}.md").write_text(page(entry, references, shown))
     (folder / "index.md").write_text("\n\n".join(index) + "\n")
 
 
@@ -127,6 +129,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--methods", type=Path, default=ROOT / "docs" / "methods")
+    parser.add_argument("--no-pictures", action="store_true", help="leave out what each calibrator does to two sets")
     options = parser.parse_args()
     stale = []
     for path in [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]:
@@ -136,7 +139,7 @@ def main() -> int:
             if not options.check:
                 path.write_text(with_sources(text))
     if not options.check:
-        write_methods(options.methods)
+        write_methods(options.methods, pictures=not options.no_pictures)
     elif stale:
         print(f"out of date, run make docs: {', '.join(map(str, stale))}")
     return int(options.check and bool(stale))

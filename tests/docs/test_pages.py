@@ -69,9 +69,22 @@ def test_real_source_is_shown():
 
 
 def test_every_method_has_a_page(tmp_path):
-    assert run_generator("--methods", str(tmp_path)).returncode == 0
+    assert run_generator("--methods", str(tmp_path), "--no-pictures").returncode == 0
     for entry in methods():
         text = (tmp_path / f"{entry.name}.md").read_text()
         assert entry.summary in text
         for option in entry.options:
             assert f"`{option}`" in text
+
+
+def test_a_calibrator_is_shown_on_two_sets(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    from method_pictures import section, sets
+
+    text = section("temperature", tmp_path)
+    losses = [[float(cell) for cell in row] for row in re.findall(r"\| log loss \| (\S+) \| (\S+) \|", text)]
+    assert len(losses) == len(sets()) == 2
+    assert all(after < before for before, after in losses)
+    pictures = re.findall(r"\]\((\S+\.svg)\)", text)
+    assert len(pictures) == 2
+    assert all((tmp_path / picture).read_text().startswith("<svg") for picture in pictures)
