@@ -1,10 +1,8 @@
 """Kernel test of canonical calibration: the SKCE against labels redrawn from the probabilities, or a normal limit.
 
-For fixed scores the unbiased SKCE is a quadratic form in the labels. With K the kernel matrix times the weights of both
-rows and without its diagonal,
-    sum_ij K_ij r_i . r_j = sum_ij K_ij 1{y_i = y_j} - 2 sum_j (K p)_j,y_j + sum_j p_j . (K p)_j,
-so R redrawn label vectors need K once, in strips below its diagonal, and R sums of its rows by class. Source: Widmann,
-Lindsten and Zachariah (2019), for the statistic; the resampling is that of consistency tests.
+For fixed scores the unbiased SKCE is a quadratic form in the labels, so that `pair_forms` gives it under all label
+vectors from one kernel matrix. Source: Widmann, Lindsten and Zachariah (2019), for the statistic; the resampling is
+that of consistency tests.
 """
 
 from __future__ import annotations
@@ -14,7 +12,6 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 from scipy.special import ndtr
 
 from calibrant.errors import require
@@ -22,57 +19,21 @@ from calibrant.metrics.kernel_error import check_kernel
 from calibrant.metrics.row_blocks import Rows
 from calibrant.metrics.tests.base import ASYMPTOTIC, EXACT, CalibrationTest, TestResult, dependence
 from calibrant.metrics.tests.distinct_blocks import distinct_block_sums
+from calibrant.metrics.tests.pair_forms import redrawn_forms
 from calibrant.metrics.tests.redraw import check_redraws, observed_and_redrawn, upper_p_value
-from calibrant.metrics.vector_kernels import Kernel, tiles
+from calibrant.metrics.vector_kernels import Kernel
 from calibrant.predictions import Predictions
 from calibrant.registry import register
 from calibrant.statistics import Collected
 
 Floats = NDArray[np.float64]
 _COST = "O(n^2 (k + replicates)); estimator='block': O(n k)"
-_SUMS = 1 << 17  # sums by class of one strip of K: 1 MB, so that they stay in cache
 
 
 def unbiased_sums(batch: Predictions, kernel: Kernel, labels: NDArray[np.int32]) -> Floats:
     """Return sum_{i != j} w_i w_j h_ij for each of several label vectors (R, n)."""
-    n, k = len(batch), batch.k
-    totals, mixed = np.zeros(len(labels)), np.zeros((n, k))
-    for columns in tiles(n, k):
-        strip = _strip(batch, kernel, columns, mixed)
-        drawn = labels[:, columns]
-        at_once = max(1, _SUMS // (k * strip.shape[1]))
-        for start in range(0, len(labels), at_once):
-            some = slice(start, start + at_once)
-            totals[some] += 2 * _same_class(strip, labels[some, columns.start :], drawn[some], k)
     rows = Rows(batch)
-    for tile in tiles(n, k):
-        cross = mixed[tile][np.arange(len(mixed[tile])), labels[:, tile]].sum(1)
-        totals += float(np.sum(mixed[tile] * rows.probabilities(tile))) - 2 * cross
-    return totals
-
-
-def _strip(batch: Predictions, kernel: Kernel, columns: slice, mixed: Floats) -> Floats:
-    """Return columns of K below its diagonal (m', m); adds the products of these pairs with p to ``mixed`` (n, k)."""
-    rows, w, n = Rows(batch), batch.row_weights, len(batch)
-    p = rows.probabilities(columns)
-    strip = np.empty((n - columns.start, len(p)))
-    for tile in (tile for tile in tiles(n, batch.k) if tile.start >= columns.start):
-        q = rows.probabilities(tile)
-        values = kernel.between(q, p) * np.outer(w[tile], w[columns])
-        values = np.tril(values, -1) if tile == columns else values
-        mixed[columns] += values.T @ q
-        mixed[tile] += values @ p
-        strip[tile.start - columns.start : tile.stop - columns.start] = values
-    return strip
-
-
-def _same_class(strip: Floats, labels: NDArray[np.int32], drawn: NDArray[np.int32], k: int) -> Floats:
-    """Return sum_ij K_ij 1{y_i = y_j} over the columns j of the strip, for each label vector (R,)."""
-    (replicates, n), m = labels.shape, drawn.shape[1]
-    cells = (labels.T + k * np.arange(replicates, dtype=np.int32)).ravel()  # (n R,): replicate and class of each row
-    one_hot = sparse.csc_matrix((np.ones(len(cells)), cells, np.arange(n + 1) * replicates), shape=(replicates * k, n))
-    by_class = (one_hot @ strip).reshape(replicates, k, m)
-    return np.asarray(by_class[np.arange(replicates)[:, None], drawn, np.arange(m)].sum(1))
+    return redrawn_forms(batch, lambda a, b: kernel.between(rows.probabilities(a), rows.probabilities(b)), labels)
 
 
 @register("test", "skce_test", reference="widmann2019", supports_soft_labels=False, cost=_COST)
