@@ -10,10 +10,10 @@ def softmax(z):
     return e / e.sum(1, keepdims=True)
 
 
-def simulate(n, temperature=1.0, k=4, seed=0):
-    """Return predictions whose labels follow softmax(logits / temperature)."""
+def simulate(n, temperature=1.0, k=4, seed=0, features=0):
+    """Return predictions whose labels follow softmax(logits / temperature); the first logits may be features."""
     rng = np.random.default_rng(seed)
     z = rng.normal(size=(n, k)) * 2
     cumulative = softmax(z / temperature).cumsum(1)
     labels = (cumulative < rng.random((n, 1))).sum(1).clip(max=k - 1)
-    return Predictions.from_probabilities(softmax(z), labels)
+    return Predictions.from_probabilities(softmax(z), labels, features=z[:, :features] if features else None)

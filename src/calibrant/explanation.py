@@ -171,7 +171,7 @@ def _interval(metric: Metric) -> str:
 
 def _merging(method: Metric | CalibrationTest) -> str:
     """Return how the sums of the method merge: those of three rows tell it."""
-    rows = Predictions.from_probabilities(np.eye(3), np.arange(3), groups=np.arange(3))
+    rows = Predictions.from_probabilities(np.eye(3), np.arange(3), groups=np.arange(3), features=np.eye(3))
     return method.statistic(rows).merging
 
 

@@ -13,6 +13,7 @@ ROUNDING = 1e-12
 
 SPECS = [entry.name for entry in registry.entries("measure")]
 SPECS += ["ece(binning='mass')", "squared_ce(binning='width')", "sce(aggregate='sum')", "ace(shares='equal')"]
+SPECS += ["lce(notion='top_label')", "lce(binning='mass', aggregate='frequency')", "klce(simplex=None)"]
 SPECS += ["mce(notion='class_wise', aggregate='max')", "ece(right=False)"]
 
 
@@ -31,7 +32,7 @@ def value(spec, batch):
 
 def with_weights(batch, weights):
     door = Predictions.from_logits if batch.logits else Predictions.from_probabilities
-    return door(batch.scores, batch.labels, weights=weights, groups=batch.groups)
+    return door(batch.scores, batch.labels, weights=weights, groups=batch.groups, features=batch.features)
 
 
 @every_measure
@@ -68,7 +69,8 @@ def test_order_of_classes(spec, name):
         order = np.arange(batch.k)[::-1]  # classes that are ordered may be told from either end
     labels = batch.labels[:, order] if batch.soft else np.argsort(order)[batch.labels]
     door = Predictions.from_logits if batch.logits else Predictions.from_probabilities
-    other = door(batch.scores[:, order], labels, weights=batch.weights, groups=batch.groups)
+    columns = {"weights": batch.weights, "groups": batch.groups, "features": batch.features}
+    other = door(batch.scores[:, order], labels, **columns)
     # float32 sums of exponentials in another order: 1e-6 relative
     assert value(spec, other) == pytest.approx(value(spec, batch), abs=1e-6 if batch.logits else ROUNDING, nan_ok=True)
 
@@ -92,7 +94,8 @@ def test_a_row_of_weight_zero_is_not_there(spec, name):
     weights = np.concatenate([batch.row_weights, np.zeros(len(extra))])
     door = Predictions.from_logits if batch.logits else Predictions.from_probabilities
     groups = np.concatenate([batch.groups, extra.groups])
-    assert value(spec, door(scores, labels, weights=weights, groups=groups)) == pytest.approx(
+    features = np.concatenate([batch.features, extra.features])
+    assert value(spec, door(scores, labels, weights=weights, groups=groups, features=features)) == pytest.approx(
         value(spec, batch), abs=ROUNDING, nan_ok=True
     )
 
@@ -114,7 +117,7 @@ def test_integer_weights_are_repetitions(spec, name):
 
 @of_importances
 def test_where_they_are_declared_not_to_be_some_value_differs(spec):
-    pairs = (weighted_and_repeated(name) for name in ("plain", "weights"))
+    pairs = (weighted_and_repeated(name) for name in ("plain", "weights", "long"))
     assert any(abs(value(spec, weighted) - value(spec, repeated)) > 1e-6 for weighted, repeated in pairs)
 
 
@@ -134,11 +137,11 @@ def test_sharded_is_pooled(spec, name):
 
 @every_measure
 def test_a_stream_is_evaluated_as_the_whole(spec):
-    rows = simulate(150, k=3, temperature=1.5)
-    columns, door = (rows.scores, rows.labels, np.arange(150) % 3 % 2), Predictions.from_probabilities
-    whole = door(*columns[:2], groups=columns[2])
+    rows = simulate(150, k=3, temperature=1.5, features=2)
+    columns, door = (rows.scores, rows.labels, np.arange(150) % 3 % 2, rows.features), Predictions.from_probabilities
+    whole = door(*columns[:2], groups=columns[2], features=columns[3])
     parts = zip(*(np.split(column, [40, 90]) for column in columns), strict=True)
-    stream = [door(scores, labels, groups=groups) for scores, labels, groups in parts]
+    stream = [door(scores, labels, groups=groups, features=x) for scores, labels, groups, x in parts]
     (one,), (other,) = (evaluate(source, [spec], replicates=12).measures for source in (whole, stream))
     # sums of three batches, and square roots of differences of sums; draws are keyed by rows, so they are the same
     for name in ("value", "low", "high", "null", "null_low", "null_high"):
@@ -169,5 +172,5 @@ def test_input_is_untouched(spec, name):
 @every_measure
 def test_two_classes_agree_with_the_binary_door(spec):
     batch = make("binary")
-    other = Predictions.binary(batch.scores[:, 1], batch.labels, groups=batch.groups)
+    other = Predictions.binary(batch.scores[:, 1], batch.labels, groups=batch.groups, features=batch.features)
     assert value(spec, other) == pytest.approx(value(spec, batch), abs=ROUNDING, nan_ok=True)

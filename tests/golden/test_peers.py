@@ -38,7 +38,7 @@ def test_the_number_of_the_package(record):
 
 def test_every_definition_is_recorded_with_its_version_and_bins_on_all_inputs():
     recorded = {(r["measure"], r["package"], r["bins"], r["input"]) for r in RECORDED["values"]}
-    for peer in definitions():
+    for peer in (one for one in definitions() if not one.on_features):  # these are no packages that could be run
         assert RECORDED["versions"][peer.package] == peer.version
         assert {(peer.measure, peer.package, peer.bins, name) for name in NAMES} <= recorded
 

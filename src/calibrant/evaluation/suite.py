@@ -24,6 +24,8 @@ _THRIFTY = {
     "skce_test": "skce_test(replicates=99)",
     "t_cal": "t_cal(replicates=99)",
     "consistency": "consistency(replicates=199)",
+    "klce_test": "klce_test(replicates=99)",
+    "lce_test": "lce_test(replicates=99)",
 }
 # What one pass gives; with orders and decompositions; and, where None, everything that is registered.
 SUITES: dict[str, tuple[str, ...] | None] = {"quick": _QUICK, "default": _DEFAULT, "full": None}

@@ -12,7 +12,7 @@ from calibrant import registry
 from calibrant.metrics.base import Metric, MetricStatistic
 from calibrant.metrics.calibration_error import CalibrationError
 
-__all__ = ["CalibrationError", "Metric", "MetricStatistic", "measure"]
+__all__ = ["CalibrationError", "Metric", "MetricStatistic", "local_gaps", "measure"]
 
 
 def measure(spec: str | Metric) -> Metric:
@@ -24,6 +24,10 @@ def measure(spec: str | Metric) -> Metric:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "local_gaps":  # where, not how much; imported when it is asked for
+        from calibrant.metrics.local_regions import local_gaps
+
+        return local_gaps
     return registry.called("measure", name, __name__)
 
 

@@ -17,7 +17,8 @@ def rows(*probabilities, labels, **columns):
 
 @pytest.fixture(scope="module")
 def plain():
-    return Predictions.from_probabilities(*make("missing_class"))
+    features = np.random.default_rng(0).normal(size=(400, 2))
+    return Predictions.from_probabilities(*make("missing_class"), features=features)
 
 
 def value(spec, batch):

@@ -1,12 +1,13 @@
 """What a peer computes, in a frozen record, and the measure that computes the same.
 
-A peer function takes probabilities (n, k) as they came, hard labels (n,) and a number of bins (None where it has
-none) and returns the number that the package returns; where the package raises, it raises `PeerRaises`.
+A peer function takes probabilities (n, k) as they came, hard labels (n,), the number of bins (None for none), and
+if it looks `on_features`, features (n, d). It returns the number that the package returns; where that raises, it raises
+`PeerRaises`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +17,13 @@ from numpy.typing import NDArray
 from calibrant import registry
 from calibrant.errors import CapabilityError, is_whole, require, sentence
 from calibrant.metrics.collected import CollectedMeasure, Measured
+from calibrant.metrics.local_choices import LocalRows
 from calibrant.predictions import Predictions
+from calibrant.statistics import Collected
 
 Scores = NDArray[np.floating]
 Labels = NDArray[np.int64]
-PeerFunction = Callable[[Scores, Labels, Any], float]
+PeerFunction = Callable[..., float]
 
 
 class PeerRaises(Exception):
@@ -40,6 +43,7 @@ class PeerDefinition:
     rounding : largest difference to the package, from its arithmetic: 1e-12 in float64, more where it uses float32.
     rounding_single : the same for float32 scores; packages that sum in the type of the scores are off by a few
         roundings of 6e-8, times the gaps.
+    on_features : whether the function takes features too; such code is transcribed and was not run to be recorded.
     """
 
     measure: str
@@ -52,6 +56,7 @@ class PeerDefinition:
     bins: int | None = None
     rounding: float = 1e-12
     rounding_single: float = 2e-6
+    on_features: bool = False
 
     @property
     def spec(self) -> str:
@@ -113,6 +118,17 @@ class PeerMeasure(CollectedMeasure):
         value, silent = self._called(rows)
         return Measured(value, {}, (*silent, *self._told()))
 
+    @property
+    def gathering(self) -> Hashable:
+        """Equal for all measures that keep the rows, with their features or without."""
+        return "collected rows with features" if self.definition.on_features else "collected rows"
+
+    def sums(self, predictions: Predictions) -> Collected:
+        """Return the rows of one batch; ``DataError`` if it has no features where they are needed."""
+        given = predictions.features is not None or not self.definition.on_features
+        require(given, "predictions", f"have features for {self.spec}", way_out="pass features=")
+        return LocalRows((predictions,)) if self.definition.on_features else Collected((predictions,))
+
     def _check(self, rows: Predictions) -> None:
         hard, w = "be hard, one class a row", rows.weights
         if rows.soft:
@@ -124,7 +140,8 @@ class PeerMeasure(CollectedMeasure):
     def _called(self, rows: Predictions) -> tuple[float, tuple[str, ...]]:
         package, bins = self.definition.package, self.definition.bins if self.bins is None else int(self.bins)
         try:
-            value = float(self.definition.function(rows.probabilities, rows.hard_labels, bins))
+            features = (rows.features,) if self.definition.on_features else ()
+            value = float(self.definition.function(rows.probabilities, rows.hard_labels, bins, *features))
         except PeerRaises as error:
             return np.nan, (f"{package} raises {error}",)
         return value, (f"{package} gives no number here",) if np.isnan(value) else ()

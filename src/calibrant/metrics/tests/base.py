@@ -76,6 +76,7 @@ class CalibrationTest(ABC):
 
     entry: ClassVar[registry.Entry]
     null: ClassVar[str]
+    blind_to: ClassVar[str] = ""  # in words, a miscalibration that the test is not about
 
     @property
     @abstractmethod
