@@ -13,7 +13,10 @@ import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-MODULES = ("harness", "workload", "ours", "measurement", "claims", "tables")
+MODULES = (
+    *("harness", "workload", "ours", "measurement", "claims", "tables"),
+    *("methods_sets", "methods_peers", "methods_cells", "methods_why", "methods_page", "methods"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -183,3 +186,115 @@ def test_the_data_is_over_confident_by_the_stated_temperature(bench):
     # Over twenty seeds the fits at 2,000 rows scatter by 0.023; logits without the temperature would give 1.0.
     assert abs(fitted.value(fitted.make()()) - bench["workload"].TEMPERATURE) < 0.1
     assert np.allclose(work.probabilities.sum(axis=1), 1, atol=1e-5)  # what the door asks of float32 rows
+
+
+@pytest.fixture(scope="module")
+def prediction_sets(tmp_path_factory) -> Path:
+    """A folder with one of the sets of the table of methods, at toy size; two labels are left out."""
+    folder, rng = tmp_path_factory.mktemp("sets"), np.random.default_rng(0)
+    p = rng.dirichlet(np.ones(3), 122)
+    labels = np.array([rng.choice(3, p=row) for row in p])
+    labels[:2], split = -1, np.arange(122) % 2
+    np.savez(folder / "hpc_cv.npz", probabilities=p.astype(np.float32), labels=labels, split=split)
+    return folder
+
+
+def _methods(folder: Path, cache: Path, *more: str) -> tuple[str, str]:
+    """Run the table of methods; return the page and what was said."""
+    page = cache / "METHODS.md"
+    options = ["--data", str(folder), "--cache", str(cache), "--no-peers", "--output", str(page), *more]
+    done = subprocess.run(
+        [sys.executable, "methods.py", *options], cwd=BENCHMARKS, check=True, capture_output=True, text=True
+    )
+    return page.read_text(encoding="utf-8"), done.stderr
+
+
+def test_the_table_of_methods_goes_on_where_it_was_cut_off(prediction_sets, tmp_path):
+    few = ["--only", "identity", "temperature"]
+    page, told = _methods(prediction_sets, tmp_path, *few)
+    assert told.count("hpc · calibrant") == 2
+    with (tmp_path / "cells.jsonl").open("a") as cells:
+        cells.write('{"set": "hpc", "meth')  # the last line of a run that was cut off
+    page, told = _methods(prediction_sets, tmp_path, *few, "platt")
+    assert told.count("hpc · calibrant") == 1
+    page, told = _methods(prediction_sets, tmp_path, *few, "platt")
+    assert "hpc · calibrant" not in told
+    described = "60 rows to fit, 60 to test, 3 classes, probabilities.\n\n"
+    assert described in page
+    rows = {row[0]: row[1:] for row in _rows(page.replace(described, ""), "hpc")}
+    assert float(rows["**calibrant** platt"][0]) > 0
+    assert rows["**calibrant** sms"][0] == "not run"
+    assert "wordnet1000_minilm" in page
+    assert str(BENCHMARKS.parent) not in page
+
+
+def test_every_calibrator_is_in_the_table_of_methods(bench, prediction_sets):
+    from calibrant import registry
+
+    methods, peers = bench["methods_peers"].ours(), bench["methods_peers"].peers()
+    assert [method.how for method in methods] == [entry.name for entry in registry.entries("calibrator")]
+    known = {method.how for method in methods}
+    assert {peer.of for peer in peers} - {""} <= known
+    assert len({peer.name for peer in peers}) == len(peers)
+    for peer in peers:
+        assert not peer.like or registry.create("calibrator", peer.like).entry.name == peer.of
+
+
+def test_figures_of_a_method_are_those_of_calibrant(bench, prediction_sets):
+    import calibrant
+
+    sets, (one,) = bench["methods_sets"], bench["methods_sets"].load(prediction_sets)
+    assert (len(one.fit.labels), len(one.test.labels)) == (60, 60)
+    batch = calibrant.Predictions.from_probabilities(one.test.scores, one.test.labels)
+    specs = {"nll": "log_loss", "brier": "brier", "ece": "ece(bins=15)", "accuracy": "accuracy"}
+    values = {e.name: e.value for e in calibrant.evaluate(batch, [*specs.values()], uncertainty=False).measures}
+    found = sets.measured(one.test.log_p, one.test.labels)
+    assert found["lost"] == 0
+    for (name, spec), value in zip(specs.items(), values.values(), strict=True):
+        assert found[name] == pytest.approx(value, abs=1e-12), spec  # the same sums of 60 numbers
+
+
+def test_a_label_of_probability_zero_is_counted_and_nothing_is_clipped(bench):
+    sets = bench["methods_sets"]
+    log_p = sets.log_normalized(sets.log(np.array([[0.0, 2.0], [1.0, 1.0]])))
+    found = sets.measured(log_p, np.array([0, 0]))
+    assert (found["nll"], found["lost"], found["accuracy"]) == (np.inf, 1, 0.5)
+    assert found["brier"] == pytest.approx((2 + 0.5) / 2, abs=1e-15)
+    without = sets.measured(sets.log_normalized(sets.log(np.array([[0.0, 0.0], [1.0, 1.0]]))), np.array([0, 0]))
+    assert (without["nll"], without["lost"]) == (np.inf, 1)
+    assert np.isnan(without["brier"])
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # the fork, from Python 3.12 on
+def test_a_method_over_its_limit_is_stopped_and_spared_on_larger_sets(bench, prediction_sets, tmp_path, monkeypatch):
+    methods, sets, method = bench["methods"], bench["methods_sets"], bench["methods_peers"].Method
+    (one,) = sets.load(prediction_sets)
+
+    def endless(rows):
+        while True:
+            pass
+
+    told = []
+    monkeypatch.setattr(methods, "_say", told.append)
+    run = methods.Run(methods.Cache(tmp_path), 1, {"slow": "1"})
+    run.cell(sets.Set("a", "a", one.fit, one.test), method("slow", "loop", endless))
+    run.cell(sets.Set("b", "b", one.fit, one.test), method("slow", "loop", endless))
+    run.cell(sets.Set("c", "c", one.fit, one.test), method("slow", "odd", lambda rows: 1 / 0))
+    assert [line.split(": ", 1)[1] for line in told[:2]] == ["over 1 s", "over 1 s on a already"]
+    assert told[2].endswith("ZeroDivisionError: division by zero")
+
+
+def test_a_pair_of_the_same_name_says_who_is_closer_and_by_how_much(bench, tmp_path):
+    methods, page, peers = bench["methods"], bench["methods_page"], bench["methods_peers"]
+    cache, peer = methods.Cache(tmp_path), peers.Method("peer", "of it", lambda rows: None, "temperature")
+    one = bench["methods_sets"].Set("s", "s", None, None)
+    ours, theirs = ([1.0, 2.0, 3.0, 6.0], 1.0), ([1.0, 1.0, 3.0, 5.0], 2.0)
+    for name, (rows, fit) in (("calibrant temperature", ours), (peer.name, theirs)):
+        told = {"set": "s", "method": name, "nll": float(np.mean(rows)), "fit_nll": fit, "lost": 0}
+        cache.put(told, np.array(rows))
+    pair = page._pair(cache, one, peer)
+    assert (pair.test, pair.fit, pair.like) == (0.5, -1.0, None)
+    assert pair.error == pytest.approx(np.std([0, 1, 0, 1], ddof=1) / 2)
+    assert "-1.00000 (ours)" in pair.cells
+    assert page._counts(peer, [pair, "an infinite NLL", ""])[2:] == ["1", "0", "0", "1", "+0.50000", "1"]
+    assert page._ranks([2.0, 1.0, 2.0, np.inf]) == [2.5, 1.0, 2.5, 4.0]
