@@ -30,6 +30,7 @@ Ints = NDArray[np.int64]
 
 NOTIONS = ("class_wise", "top_label")
 _STREAM = 0x6C6F6361  # keeps the redrawn labels of the floor apart from those of null levels and tests
+_ROUNDING = 1e-9  # of a sum of shares
 _NOISE = 10  # neighbours: the floor of one pair is then about sqrt(2 / pi) sqrt(p (1 - p) / 10)
 
 
@@ -192,11 +193,11 @@ class LocalError(KernelChoices, CollectedMeasure):
 
     # ---- what qualifies them ---------------------------------------------------------------------------------
     def _support(self, gaps: Gaps, weights: Floats) -> dict[str, Any]:
-        there = ~np.isnan(gaps.sizes)
-        w = np.broadcast_to(weights[:, None], there.shape)
+        there, out = ~np.isnan(gaps.sizes), float(1 - gaps.kept.mean())
+        w = np.broadcast_to(weights[gaps.sampled][:, None], there.shape)
         return {
-            "median_effective_size": weighted_median(gaps.sizes[there].astype(np.float64), w[there]),
-            "left_out": float(1 - gaps.kept.mean()),
+            "median_effective_size": weighted_median(gaps.sizes[there], w[there]),
+            "left_out": out if out > _ROUNDING else 0.0,
         }
 
     def _notes(self, details: dict[str, Any]) -> tuple[str, ...]:

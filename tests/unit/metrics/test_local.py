@@ -83,6 +83,7 @@ def test_lce_is_what_a_slow_loop_gives(include_self, weights):
     weighed = value("lce", batch, aggregate="frequency", **options)
     assert weighed == pytest.approx(frequency @ by_class, abs=EXACT)
     assert found.details["left_out"] == pytest.approx(1 - (w @ kept / w.sum()).mean(), abs=EXACT)
+    assert any("left out" in note for note in found.notes) == (found.details["left_out"] > 0) == (not include_self)
 
 
 def test_what_cancels_is_summed_by_itself():
