@@ -30,7 +30,7 @@ class LocalFrequencies:
         all reference rows sum to their effective number. -inf where there is none.
     effective_size : (m,) (sum of kernel times weight)² / sum of its squares: among so many equal neighbours the
         frequencies would be as noisy. Between 1 and n; 0 where no row has any weight.
-    missed : (m,) the largest share of the mass that rows which were not looked at may have; 0 where all were.
+    missed : (m,) the estimated share of the mass that rows which were not looked at have; 0 where all were.
     """
 
     frequencies: Floats

@@ -25,7 +25,7 @@ from calibrant.neighbourhood.references import (
     squared_norms,
 )
 from calibrant.neighbourhood.space import Features, Space
-from calibrant.neighbourhood.truncation import truncated
+from calibrant.neighbourhood.truncation import Beyond, truncated
 from calibrant.predictions import Predictions
 
 Floats = NDArray[np.float64]
@@ -72,7 +72,7 @@ class Neighbourhood:
     curve: Floats = field(default_factory=lambda: np.empty((0, 2)))
     share: float = 0.0
     backend: str = "exact"
-    neighbours: int = 256
+    neighbours: int = 64
     block_bytes: int = BLOCK_BYTES
 
     def __post_init__(self) -> None:
@@ -179,7 +179,8 @@ class Neighbourhood:
         if prior is None:
             prior = self.class_frequencies if hard else self.weights @ values / self.weights.sum()
         if self.backend != "exact":
-            return truncated(self._weighing, self._search, queries, own, self.neighbours, self.weights, values, prior)
+            how = self._weighing, self._search, self._beyond
+            return truncated(*how, queries, own, self.neighbours, self.weights, values, prior)
         if hard:
             return exact(self._references, self._weighing, queries, own, prior)
         return exact_averages(self._references, self._weighing, queries, own, values, prior)
@@ -238,6 +239,10 @@ class Neighbourhood:
     @cached_property
     def _index(self) -> Index:
         return index_of(self.backend, self.rows)
+
+    @cached_property
+    def _beyond(self) -> Beyond:
+        return Beyond.of(self.rows, self.weights)
 
     def _search_all(self, queries: Coordinates, own: Rows | None, count: int) -> Neighbours:
         return nearest(self._references, queries, own, count)

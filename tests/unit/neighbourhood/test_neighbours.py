@@ -50,16 +50,25 @@ def test_truncated_to_all_rows_is_exact(kernel, soft):
         assert_allclose(b.missed, 0, atol=1e-12)
 
 
-@pytest.mark.parametrize("h", [0.2, 1.0])
-def test_what_truncation_may_miss_bounds_what_it_misses(h):
-    p = batch(weights=True)
-    exact = Neighbourhood.fit(p, bandwidth=h).leave_one_out()
-    cut = Neighbourhood.fit(p, bandwidth=h, backend="faiss", neighbours=10).leave_one_out()
+@pytest.mark.parametrize("kernel", ["gaussian", "laplacian"])
+def test_what_truncation_misses_is_told(kernel):
+    p = batch(n=400, weights=True)  # all rows are in the sample: the estimate is exact
+    exact = Neighbourhood.fit(p, kernel=kernel, bandwidth=0.5).leave_one_out()
+    cut = Neighbourhood.fit(p, kernel=kernel, bandwidth=0.5, backend="faiss", neighbours=10).leave_one_out()
     lost = 1 - np.exp(cut.log_mass - exact.log_mass)
-    assert (lost <= cut.missed + 1e-12).all()
-    assert (lost > 0).any()
+    assert_allclose(cut.missed, lost, atol=1e-10)
+    assert lost.mean() > 0.1
     # the frequencies are off by no more than what was lost, in total variation
     assert (np.abs(exact.frequencies - cut.frequencies).sum(1) / 2 <= lost + 1e-12).all()
+
+
+def test_what_is_missed_is_estimated_from_a_sample():
+    p = batch(n=3000, d=6)
+    exact = Neighbourhood.fit(p, bandwidth=0.6).leave_one_out()
+    cut = Neighbourhood.fit(p, bandwidth=0.6, backend="faiss", neighbours=10).leave_one_out()
+    lost = 1 - np.exp(cut.log_mass - exact.log_mass)
+    assert abs(cut.missed.mean() - lost.mean()) < 0.03  # one row in six: each estimate is noisy, their mean is not
+    assert lost.mean() > 0.2
 
 
 def test_an_index_finds_most_and_leaves_out_the_row_itself(monkeypatch):
@@ -73,8 +82,6 @@ def test_an_index_finds_most_and_leaves_out_the_row_itself(monkeypatch):
     assert share > 0.9
     lost = 1 - np.exp(fast.leave_one_out().log_mass - exact.leave_one_out().log_mass)
     assert lost.min() > -1e-5  # single precision
-    # most of what is lost lies beyond the 40; the bound allows for that
-    assert (lost <= fast.leave_one_out().missed + 0.05).all()
 
 
 def test_an_index_gives_the_same_again(monkeypatch):
