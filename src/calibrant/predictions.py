@@ -205,9 +205,9 @@ class Predictions:
     # ---- what one pass leaves --------------------------------------------------------------------------------
     @property
     def summary(self) -> RowSummary:
-        """The `RowSummary`, made by the first read of the scores."""
-        if "summary" not in self._memo:
-            self._scan()
+        """The `RowSummary`, made by the first read of the scores; ``DataError`` if that finds a fault."""
+        if "summary" not in self._memo and (fault := self._scan()) is not None:
+            raise DataError(validation.fault_sentence(self.kind, self.scores, *fault))
         return cast(RowSummary, self._memo["summary"])
 
     @property

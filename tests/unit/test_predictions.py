@@ -1,5 +1,7 @@
 """The door: what is accepted, kept as it is, and refused in one sentence."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -131,3 +133,9 @@ def test_bad_input_gets_one_sentence(call, message):
         call()
     assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
+
+
+def test_a_fault_of_scores_that_no_door_checked_is_told_when_they_are_read():
+    batch = replace(Predictions.from_probabilities([[0.5, 0.5]]), scores=np.array([[1.5, -0.5]]), _memo={})
+    with pytest.raises(DataError, match="not negative"):
+        _ = batch.summary

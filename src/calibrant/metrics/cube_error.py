@@ -37,20 +37,22 @@ _MOST_COLUMNS = 100  # of the residuals: the products of their columns are r^2 n
 _MOST_ALONE = 0.005  # share of the weight in cubes with one row: they count 0, and have larger gaps than most
 
 
-def interval(sums: CubeSums, value: float, level: float) -> tuple[float, float]:
-    """Return the interval of the error: the t >= 0 with (value - t)^2 <= z^2 (B + a t + c t^2)."""
+def interval(sums: CubeSums, value: float, level: float) -> tuple[float, float] | str:
+    """Return the interval, the t >= 0 with (value - t)^2 <= z^2 (B + a t + c t^2), or why there is none."""
     s, gaps, z = sums.shares, sums.squared_gaps, float(ndtri((1 + level) / 2))
     plug_in = float(s @ gaps)
-    w = sums.batch.row_weights
+    w = sums.batch.row_weights / sums.batch.row_weights.mean()
     constant = float(s**2 @ sums.degenerate_variance())
     slope = 4 * float(s**2 @ sums.linear_variance()) / plug_in if plug_in else 0.0
     between = float(w @ w / w.sum() ** 2) * (float(s @ gaps**2) / plug_in**2 - 1) if plug_in else 0.0
     lead, half = 1 - z**2 * max(between, 0.0), value + z**2 * slope / 2
     inner = half**2 - lead * (value**2 - z**2 * constant)
-    if inner < 0 or lead <= 0:  # below anything that an error could give, or too few rows to bound it
-        return 0.0, 0.0 if inner < 0 else np.inf
-    low, high = (half - inner**0.5) / lead, (half + inner**0.5) / lead
-    return max(low, 0.0), max(high, 0.0)
+    if lead <= 0:  # the variance grows as fast as the squared distance
+        return "so few rows have gaps that they do not bound the error"
+    high = (half + max(inner, 0.0) ** 0.5) / lead
+    if inner < 0 or high <= 0:
+        return "the value is lower than noise alone would make it"
+    return max((half - inner**0.5) / lead, 0.0), high
 
 
 @register("measure", "squared_canonical", reference="lee2023", cost="O(n k); the interval O(n k^2), up to 100 columns")
@@ -108,10 +110,12 @@ class SquaredCanonicalError(CollectedMeasure):
         value, alone = _value(found), max(0.0, 1 - float(found.shares.sum()))
         reason = _no_interval(found, alone)
         details: dict[str, Any] = {"cubes": len(found.mass), "alone": alone}
-        if not reason:
-            details["low"], details["high"] = interval(found, value, self.level)
-            details["level"] = self.level
-        return Measured(value, details, (f"no interval: {reason}",) if reason else ())
+        shown = reason or interval(found, value, self.level)
+        if isinstance(shown, str):
+            return Measured(value, details, (f"no interval: {shown}",))
+        details["low"], details["high"] = shown
+        details["level"] = self.level
+        return Measured(value, details)
 
     def own_interval(self, sums: Collected, level: float) -> tuple[float, float] | None:
         """Return the interval at this level."""

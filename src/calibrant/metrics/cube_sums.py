@@ -18,7 +18,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class CubeSums:
-    """Residuals of a batch by cube: ``top`` largest probabilities of each row, or all classes."""
+    """Residuals of a batch by cube: ``top`` largest probabilities of each row, or all classes.
+
+    Weights are counted in their mean: their fourth powers then neither overflow nor vanish.
+    """
 
     batch: Predictions
     per_axis: int
@@ -43,7 +46,7 @@ class CubeSums:
     @cached_property
     def w(self) -> Floats:
         """The weight of each of these rows."""
-        return self.batch.row_weights[self.rows]
+        return self.batch.row_weights[self.rows] / float(self.batch.row_weights.mean())
 
     @cached_property
     def mass(self) -> Floats:
@@ -58,7 +61,7 @@ class CubeSums:
     @cached_property
     def shares(self) -> Floats:
         """The share of each cube in the weight of all rows."""
-        return self.mass / float(self.batch.row_weights.sum())
+        return self.mass / len(self.batch)
 
     @cached_property
     def pairs(self) -> Floats:

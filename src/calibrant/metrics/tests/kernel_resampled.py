@@ -27,6 +27,7 @@ from calibrant.registry import register
 from calibrant.statistics import Collected
 
 Floats = NDArray[np.float64]
+_TINY = np.finfo(np.float64).tiny
 _COST = "O(n^2 (k + replicates)); estimator='block': O(n k)"
 
 
@@ -99,7 +100,8 @@ class KernelTest(CalibrationTest):
         together, details = dependence(batch), {"bandwidth": kernel.bandwidth}
         if not pairs.any():
             return self.found(float("nan"), float("nan"), len(batch), "needs rows of two ids", *together, **details)
-        spread = float(np.sqrt(blocks @ blocks))
-        z = float(blocks.sum()) / spread if spread else 0.0
+        scaled = blocks / max(float(np.abs(blocks).max()), _TINY)  # weights in any unit
+        spread = float(np.sqrt(scaled @ scaled))
+        z = float(scaled.sum()) / spread if spread else 0.0
         value = float(blocks.sum() / pairs.sum())
         return self.found(value, float(ndtr(-z)), len(batch), *together, **details, z=z)

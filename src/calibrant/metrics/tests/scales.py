@@ -36,7 +36,8 @@ def top_class_only(batch: Predictions) -> Predictions:
     """Return the batch as two classes: the top class is wrong (0) or right (1)."""
     summary = batch.summary
     right = (summary.top == batch.hard_labels).astype(np.int64)
-    scores = frozen(np.column_stack([1 - summary.confidence, summary.confidence]))
+    confidence = np.minimum(summary.confidence, 1.0)  # a row's sum may round to more
+    scores = frozen(np.column_stack([1 - confidence, confidence]))
     return replace(batch, scores=scores, kind="probability", labels=right, classes=None, _memo={})
 
 

@@ -115,7 +115,7 @@ def _canonical_moments(batch: Predictions, rule: str) -> tuple[Floats, Floats]:
 
 def _confidence_moments(batch: Predictions, rule: str) -> tuple[Floats, Floats]:
     """Return S - E and V of each row (n,), from the confidence and whether it was right."""
-    c = batch.summary.confidence
+    c = np.minimum(batch.summary.confidence, 1.0)  # a row's sum may round to more
     gap, odds = ZeroOne().rows(batch) - c, np.maximum(1 - 2 * c, -1.0)
     odds[np.abs(odds) <= _ROUNDING * np.finfo(batch.scores.dtype).eps * c] = 0.0
     with np.errstate(divide="ignore", invalid="ignore"):

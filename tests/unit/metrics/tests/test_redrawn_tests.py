@@ -221,3 +221,29 @@ def test_soft_labels_are_refused(spec):
 def test_wrong_options(spec):
     with pytest.raises(DataError):
         make_test(spec)
+
+
+def test_a_confidence_that_rounds_above_one_is_one():
+    p = simulate(200).scores.astype(np.float32)
+    p[7] = [1, 0, 0, 0]
+    above = p.copy()
+    above[7, 0] = np.nextafter(np.float32(1), np.float32(2))
+    labels = simulate(200).labels.copy()
+    labels[7] = 0
+    one, other = (
+        make_test("t_cal(notion='confidence', replicates=19)")(Predictions.from_probabilities(s, labels))
+        for s in (p, above)
+    )
+    assert (other.statistic, other.p_value) == (one.statistic, one.p_value)
+
+
+@pytest.mark.parametrize("spec", ["skce_test(estimator='block')", "skce_test(replicates=19)"])
+def test_weights_count_in_any_unit(spec):
+    plain = simulate(60)
+    w = np.random.default_rng(0).integers(1, 4, 60) * 1.0
+    one, *others = (
+        make_test(spec)(Predictions.from_probabilities(plain.scores, plain.labels, weights=w * unit))
+        for unit in (1.0, 1e90, 1e-90)
+    )
+    for other in others:
+        assert (other.statistic, other.p_value) == pytest.approx((one.statistic, one.p_value))

@@ -135,3 +135,15 @@ def test_nearly_uniform_rows_keep_their_digits(k, spread, dtype, rule):
         # one row in twenty at a spread of 1e-5; z is a sum of a thousand of both signs over about 30 of them.
         single = 2e-2 if spread == 1e-5 else 1e-4
         assert found == pytest.approx(exactly(batch, rule), abs=1e-8 if dtype == np.float64 else single)
+
+
+@both_rules
+@pytest.mark.parametrize("notion", ["canonical", "confidence"])
+def test_a_probability_that_rounds_above_one_is_one(rule, notion):
+    p = np.array([[0.0, 1.0], [0.7, 0.3], [0.6, 0.4]], dtype=np.float32)
+    above = p.copy()
+    above[0, 1] = np.nextafter(np.float32(1), np.float32(2))
+    one, other = (
+        spiegelhalter(Predictions.from_probabilities(s, [1, 0, 1]), rule=rule, notion=notion) for s in (p, above)
+    )
+    assert other.statistic == pytest.approx(one.statistic, abs=1e-5)  # a few roundings of float32
