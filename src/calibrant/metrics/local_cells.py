@@ -98,7 +98,7 @@ class Cells:
         return kept(self.memo, dtype, made)
 
     def own(self, others: NDArray[Any], everything: NDArray[Any], rows: slice | Ints) -> Floats:
-        """Return sums over the own cells of rows (b, C), from those of others (cells, b) and of all rows (b, C or 1)."""
+        """Return the sums of own cells of rows (b, C), from those of others (cells, b) and of all rows (b, 1 or C)."""
         by_column = others.reshape(self.columns, self.count, -1).sum(1, dtype=np.float64)
         picked = np.take_along_axis(others.T, self.numbers[rows], axis=1)
         found = np.where(self.bins[rows] == self.common, everything - by_column.T, picked)
