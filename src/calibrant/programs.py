@@ -34,8 +34,13 @@ class Map(Protocol):
     def gives(self) -> str:
         """The kind of what the formula returns."""
 
-    def formula(self, ops: Ops, log_p: Any) -> Any:
-        """Return probabilities or logits (n, k), from finite log-probabilities (n, k)."""
+    @property
+    def dimensions(self) -> int:
+        """Number of features that the formula takes as a third argument; 0 for none."""
+
+    @property
+    def formula(self) -> Callable[..., Any]:
+        """Return probabilities or logits (n, k), from operations and finite log-probabilities (n, k)."""
 
 
 class Step(NamedTuple):
@@ -47,7 +52,7 @@ class Step(NamedTuple):
 
 
 class Place(NamedTuple):
-    """The result of the step with this number; 0 is the input."""
+    """The result of the step with this number; 0 is the input, -1 and so on are the inputs beside it."""
 
     at: int
 
@@ -166,12 +171,14 @@ class Program:
     constants: tuple[Floats, ...]
     answer: int
 
-    def run(self, ops: Any, x: Any, constants: Sequence[Any] | None = None) -> Any:
+    def run(self, ops: Any, x: Any, constants: Sequence[Any] | None = None, beside: Sequence[Any] = ()) -> Any:
         """Return the answer for an input, each value let go after its last use.
 
-        ``ops`` has the operations, those of `Infix` too; ``constants`` are ours in the form that they take.
+        ``ops`` has the operations, those of `Infix` too; ``constants`` are ours in the form that they take; ``beside``
+        are the inputs after the first.
         """
-        known, values, last = self.constants if constants is None else constants, {0: x}, self._last_uses()
+        known, last = self.constants if constants is None else constants, self._last_uses()
+        values = {-at: given for at, given in enumerate((x, *beside))}
         for number, step in enumerate(self.steps, 1):
             if number not in last:
                 continue  # nobody needs it
@@ -211,24 +218,24 @@ def _resolved(argument: Any, values: Mapping[int, Any], constants: Sequence[Any]
 
 
 def check_portable(learnt: Any, kind: object) -> None:
-    """Raise unless ``learnt`` is a map of scores alone, and ``kind`` a kind of scores.
+    """Raise unless ``learnt`` has a formula of scores, or of scores and features, and ``kind`` is a kind of scores.
 
     Raises
     ------
-    CapabilityError : if the map needs features too.
+    CapabilityError : if the map needs features that its formula does not take.
     DataError : if an argument is not what it must be.
     """
     require(hasattr(learnt, "formula"), "learnt", "be a calibration map", type(learnt).__name__)
     require(kind in ("probability", "logit"), "kind", "be 'probability' or 'logit'", repr(kind))
     entry = registry.lookup("calibrator", registry.parse(learnt.record.spec)[0])
-    if entry.capabilities.needs_features:
+    if entry.capabilities.needs_features and not learnt.dimensions:
         raise CapabilityError(sentence("map", "need nothing but scores", f"{entry.name}, which needs features"))
 
 
-def recorded(formula: Callable[[Any, Any], Any]) -> Program:
-    """Return the program of a formula ``formula(ops, x)``; it is called once."""
+def recorded(formula: Callable[..., Any], beside: int = 0) -> Program:
+    """Return the program of a formula ``formula(ops, x)``, with so many inputs beside x; it is called once."""
     recorder = Recorder()
-    answer = formula(recorder, Value(recorder, 0))
+    answer = formula(recorder, *(Value(recorder, -at) for at in range(1 + beside)))
     return Program(tuple(recorder.steps), tuple(recorder.constants), answer.at)
 
 
@@ -246,9 +253,9 @@ def log_probabilities(ops: Ops, scores: Any, zero: Any, *, logits: bool) -> Any:
     return ops.log(ops.maximum(standing, ops.constant(TINY)))
 
 
-def probabilities(ops: Ops, learnt: Map, log_p: Any) -> Any:
-    """Return the repaired probabilities (n, k)."""
-    found = learnt.formula(ops, log_p)
+def probabilities(ops: Ops, learnt: Map, log_p: Any, *features: Any) -> Any:
+    """Return the repaired probabilities (n, k); ``features`` (n, d) are asked of a map with dimensions."""
+    found = learnt.formula(ops, log_p, *features)
     return softmax(ops, found) if learnt.gives == "logit" else found
 
 

@@ -84,9 +84,18 @@ class CalibrationMap(ABC):
         out, step = np.empty_like(batch.scores), TOGETHER * max(1, _BLOCK // (TOGETHER * batch.k))
         for start in range(0, len(batch), step):
             rows = slice(start, start + step)
-            found = self.formula(NUMPY, log_probabilities(batch, rows))
+            found = self.repaired(batch, rows)
             out[rows] = found if kind == self.gives else softmax(NUMPY, found)
         return (out if kind == "logit" else kept_positive(out)), kind
+
+    def repaired(self, batch: Predictions, rows: slice) -> NDArray[np.float64]:
+        """Return what the formula gives for some rows of a batch without exact zeros."""
+        return np.asarray(self.formula(NUMPY, log_probabilities(batch, rows)))
+
+    @property
+    def dimensions(self) -> int:
+        """Number of features that the formula takes beside the log-probabilities: none but for a `FeatureMap`."""
+        return 0
 
     @property
     @abstractmethod

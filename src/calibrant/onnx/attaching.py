@@ -47,6 +47,7 @@ def attach(
     *,
     kind: Kind,
     output: str | None = None,
+    features: str | None = None,
     name: str = OUTPUT,
 ) -> onnx.ModelProto:
     """Return the classifier's model with the map behind its scores, and write it to the path if one is given.
@@ -63,12 +64,13 @@ def attach(
     kind : what the scores are, "probability" or "logit". Stated, never guessed.
     output : name of the output with the scores, or of a value inside the graph, such as the logits before a softmax.
         None: the only output that can hold k scores a row.
+    features : name of the input, or of the value inside the graph, with the features (n, d) of a map that needs them.
     name : what the new output is called.
 
     Raises
     ------
     DataError : if the model cannot be read, its scores cannot be told or do not fit the map, or the name is taken.
-    CapabilityError : if the map needs more than the scores.
+    CapabilityError : if the map needs more than scores, and has no formula of features.
     """
     check_portable(learnt, kind)
     whole = _opened(model)
@@ -77,7 +79,7 @@ def attach(
     place = OnnxPlace(_prefix(whole.graph), version)
     value = _free(whole.graph, source, name, f"{place.prefix}scores")
     rows = place.node("Reshape", value, place.whole(0, learnt.record.k))  # fails where there are not k scores a row
-    append(place, learnt, rows, kind, source.dtype, name)
+    append(place, learnt, rows, kind, source.dtype, name, *_features(place, whole.graph, learnt, features))
     whole.graph.node.extend(place.nodes)
     whole.graph.initializer.extend(place.initializers.values())
     _declare(whole.graph, source, name, learnt.record.k)
@@ -129,6 +131,16 @@ def _source(model: onnx.ModelProto, learnt: CalibrationMap, output: str | None) 
     if zipped is not None:
         _same_classes(zipped, learnt)
     return _Source(value, _dtype_of(model, value, k), zipped, position)
+
+
+def _features(place: OnnxPlace, graph: onnx.GraphProto, learnt: CalibrationMap, name: str | None) -> list[str]:
+    """Return the features (n, d) that the map takes, if it takes any."""
+    if not learnt.dimensions:
+        return []
+    known = {one.name for one in graph.input} | {value for node in graph.node for value in node.output}
+    condition = f"name a value of the model with the {learnt.dimensions} features of the map"
+    require(name in known, "features", condition, repr(name))
+    return [place.node("Reshape", name, place.whole(0, learnt.dimensions))]
 
 
 def _may_hold(kind: onnx.TypeProto, k: int) -> bool:

@@ -1,4 +1,4 @@
-"""A map as an ONNX graph: scores in, repaired probabilities out, float64 between."""
+"""A map as an ONNX graph: scores, and features where a map needs them, in; repaired probabilities out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from calibrant.onnx.operations import OnnxPlace
 from calibrant.predictions import Kind
 from calibrant.programs import check_portable, log_probabilities, probabilities, recorded, stand_in
 
-OUTPUT = "probabilities"
+OUTPUT, FEATURES = "probabilities", "features"
 VERSION = 18  # of the operator set that `export` writes: onnxruntime 1.14 (2023) and later run it
 _FORMAT = 8  # the version of the file format that came with it
 _MOST = 2**31 - 2**20  # bytes: a file of this format ends at 2 GiB
@@ -33,6 +33,7 @@ def export(
     The model has one input ``scores`` (n, k) and one output ``probabilities`` (n, k), n free; both have the dtype, and
     all arithmetic between is in float64. Exact zeros are replaced by the map's ``floor``, as the map does. Its metadata
     tell the spec, the library's version, the classes and a digest: the SHA-256 of the file that ``map.save`` writes.
+    A map that needs features has a second input ``features`` (n, d) of the same dtype.
 
     Parameters
     ----------
@@ -43,17 +44,21 @@ def export(
 
     Raises
     ------
-    CapabilityError : if the map needs more than the scores.
+    CapabilityError : if the map needs more than scores, and has no formula of features.
     DataError : if an argument is not what it must be, or the map is larger than the 2 GiB that a file can hold.
     """
     check_portable(learnt, kind)
     element, shape = element_of(dtype), [None, learnt.record.k]
     place = OnnxPlace("", VERSION)
-    append(place, learnt, "scores", kind, np.dtype(dtype), OUTPUT)
+    named = [FEATURES] if learnt.dimensions else []
+    append(place, learnt, "scores", kind, np.dtype(dtype), OUTPUT, *named)
     graph = onnx.helper.make_graph(
         place.nodes,
         "calibrant",
-        [onnx.helper.make_tensor_value_info("scores", element, shape)],
+        [
+            onnx.helper.make_tensor_value_info("scores", element, shape),
+            *(onnx.helper.make_tensor_value_info(name, element, [None, learnt.dimensions]) for name in named),
+        ],
         [onnx.helper.make_tensor_value_info(OUTPUT, element, shape)],
         [*place.initializers.values()],
     )
@@ -69,16 +74,19 @@ def export(
     return model
 
 
-def append(place: OnnxPlace, learnt: CalibrationMap, scores: str, kind: Kind, dtype: np.dtype[Any], name: str) -> None:
-    """Add the nodes from the scores (n, k) to the probabilities in the dtype, under the name."""
+def append(
+    place: OnnxPlace, learnt: CalibrationMap, scores: str, kind: Kind, dtype: np.dtype[Any], name: str, *features: str
+) -> None:
+    """Add the nodes from scores (n, k), and features (n, d), to the probabilities in the dtype, under the name."""
     zero, least = stand_in(learnt, dtype), float(np.finfo(dtype).tiny)
 
-    def whole(ops: Any, given: Any) -> Any:
+    def whole(ops: Any, given: Any, *others: Any) -> Any:
         log_p = log_probabilities(ops, given, ops.constant(zero), logits=kind == "logit")
-        return ops.maximum(probabilities(ops, learnt, log_p), ops.constant(least))
+        return ops.maximum(probabilities(ops, learnt, log_p, *others), ops.constant(least))
 
-    wide = place.cast(scores, onnx.TensorProto.DOUBLE)
-    place.cast(recorded(whole).run(place, wide), element_of(dtype))
+    wide = [place.cast(one, onnx.TensorProto.DOUBLE) for one in (scores, *features)]
+    program = recorded(whole, beside=len(features))
+    place.cast(program.run(place, wide[0], beside=wide[1:]), element_of(dtype))
     place.nodes[-1].output[0] = name
     require(sum(one.ByteSize() for one in place.initializers.values()) < _MOST, "map", "hold less than 2 GiB")
 

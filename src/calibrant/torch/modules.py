@@ -1,4 +1,4 @@
-"""Maps as torch modules: scores in, repaired probabilities out, float64 between."""
+"""Maps as torch modules: scores, and features where a map needs them, in; repaired probabilities out."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ _PRECISIONS = ("float32", "float64")  # of the scores, as calibrant keeps them; 
 class MapModule(torch.nn.Module):
     """A map as a module: ``forward(scores)`` gives its probabilities; made by `module`.
 
+    A map that needs features takes them as ``forward(scores, features)``.
+
     The steps of the map are recorded once; its numbers are float64 buffers. They move with the module, lie in its
     ``state_dict``, and keep their precision when the module is cast to another.
     """
@@ -26,23 +28,37 @@ class MapModule(torch.nn.Module):
         super().__init__()
         check_portable(learnt, kind)
         self.kind, self.k, self.classes, self.spec = kind, learnt.record.k, learnt.record.classes, learnt.record.spec
-        self.program = recorded(lambda ops, log_p: probabilities(ops, learnt, log_p))
+        self.dimensions = learnt.dimensions
+        self.program = recorded(lambda ops, *given: probabilities(ops, learnt, *given), beside=int(self.dimensions > 0))
         for i, constant in enumerate(self.program.constants):
             self.register_buffer(f"constant_{i}", torch.tensor(constant))
         for dtype in _PRECISIONS:
             zero = stand_in(learnt, dtype)
             self.register_buffer(f"zero_{dtype}", torch.tensor(zero, dtype=torch.float64))
 
-    def forward(self, scores: Tensor) -> Tensor:
-        """Return the repaired probabilities (..., k) of scores (..., k), in their precision, float32 at least."""
+    def forward(self, scores: Tensor, features: Tensor | None = None) -> Tensor:
+        """Return the repaired probabilities (..., k) of scores (..., k), in their precision, float32 at least.
+
+        ``features`` (..., d) are needed where the map needs them, and are not read elsewhere.
+        """
         require(scores.shape[-1] == self.k, "scores", f"have {self.k} classes", f"shape {tuple(scores.shape)}")
         require(scores.is_floating_point(), "scores", "be floating-point numbers", scores.dtype)
         given = scores if scores.dtype == torch.float64 else scores.float()
         zero = getattr(self, f"zero_{str(given.dtype).removeprefix('torch.')}")
         rows = given.reshape(-1, self.k).double()
         log_p = log_probabilities(PLACE, rows, zero, logits=self.kind == "logit")
-        found: Tensor = self.program.run(PLACE, log_p, self._constants())
+        found: Tensor = self.program.run(PLACE, log_p, self._constants(), self._beside(features))
         return found.clamp_min(torch.finfo(given.dtype).tiny).to(given.dtype).reshape(scores.shape)
+
+    def _beside(self, features: Tensor | None) -> list[Tensor]:
+        """Return the features as the program takes them, if it takes any."""
+        if not self.dimensions:
+            return []
+        require(features is not None, "module", f"be given the {self.dimensions} features of its map")
+        assert features is not None
+        fits = features.shape[-1] == self.dimensions
+        require(fits, "features", f"have {self.dimensions} columns", f"shape {tuple(features.shape)}")
+        return [features.reshape(-1, self.dimensions).double()]
 
     def _constants(self) -> list[Tensor]:
         return [getattr(self, f"constant_{i}") for i in range(len(self.program.constants))]
@@ -66,6 +82,7 @@ class CalibratedModule(torch.nn.Module):
     learnt : the map, fitted to its scores (see `collect`).
     kind : what the scores are, "logit" or "probability".
     output : takes the scores (..., k) out of what the model returns; None: the model returns them.
+    features : takes the features (..., d) out of what the model returns, for a map that needs them.
     """
 
     def __init__(
@@ -75,14 +92,16 @@ class CalibratedModule(torch.nn.Module):
         *,
         kind: Kind = "logit",
         output: Callable[[Any], Tensor] | None = None,
+        features: Callable[[Any], Tensor] | None = None,
     ) -> None:
         super().__init__()
-        self.model, self.calibration, self.output = model, MapModule(learnt, kind=kind), output
+        self.model, self.calibration, self.output, self.features = model, MapModule(learnt, kind=kind), output, features
 
     def forward(self, *inputs: Any, **named: Any) -> Tensor:
         """Return the repaired probabilities (..., k)."""
         given = self.model(*inputs, **named)
-        found: Tensor = self.calibration(given if self.output is None else self.output(given))
+        scores = given if self.output is None else self.output(given)
+        found: Tensor = self.calibration(scores, None if self.features is None else self.features(given))
         return found
 
 
@@ -99,6 +118,6 @@ def module(learnt: CalibrationMap, *, kind: Kind = "logit") -> MapModule:
 
     Raises
     ------
-    CapabilityError : if the map needs more than the scores.
+    CapabilityError : if the map needs more than scores, and has no formula of features.
     """
     return MapModule(learnt, kind=kind)
