@@ -13,7 +13,9 @@ namespace calibrant {
 namespace {
 
 constexpr Index kCellsPerKnot = 4;  // few cells hold two knots
+constexpr Index kMostCells = Index{1} << 20;  // of a curve, unless it has more knots: 32 MB
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // The curves of k classes, with the cells that make their pieces fast to find.
 class OwnedCurves {
@@ -31,10 +33,10 @@ class OwnedCurves {
   }
 
   // Classes of their own curves: their values below the first knots.
-  void set_ends(CurveScale scale, bool logits) {
+  void set_ends(const std::int64_t* offsets, Index k, CurveScale scale, bool logits) {
     const bool odds = scale == CurveScale::odds;
-    for (std::size_t c = 0; c < first_.size(); ++c) {
-      const Piece& piece = pieces_[starts_[static_cast<Index>(offset_[c] - kWholeNumbers)]];
+    for (Index c = 0; c < static_cast<Index>(first_.size()); ++c) {
+      const Piece& piece = pieces_[c < k ? offsets[c] : 0];
       const double knot = piece.knot;
       threshold_[c] = odds ? 1 / (1 + std::exp(-knot)) : knot;
       if (logits) threshold_[c] = odds ? -std::log1p(std::exp(-knot)) : std::log(knot);
@@ -44,7 +46,7 @@ class OwnedCurves {
 
   Curves curves() const {
     return {first_.data(),     rate_.data(),   last_.data(),   offset_.data(),
-            threshold_.data(), lowest_.data(), pieces_.data(), starts_.data()};
+            threshold_.data(), lowest_.data(), cells_.data(),  pieces_.data()};
   }
 
  private:
@@ -54,24 +56,32 @@ class OwnedCurves {
     return static_cast<Index>(cell + offset_[c] - kWholeNumbers);
   }
 
-  // A cell starts with the last piece that begins in a cell before it, or with the first one.
+  // `before` is the last piece that begins in an earlier cell, or the first one; `last` the last that begins in this.
+  Cell cell(Index before, Index last) const {
+    const Piece &left = pieces_[before], &right = pieces_[last];
+    if (last > before + 1) return {kNaN, 0, static_cast<double>(before), static_cast<double>(last)};
+    return {right.knot, right.level, left.slope, right.slope};
+  }
+
   void cut(Index c, Index first, Index last) {
-    const Index cells = kCellsPerKnot * (last - first), before = static_cast<Index>(starts_.size());
+    const Index knots = last - first, cells = std::max(knots, std::min(kCellsPerKnot * knots, kMostCells));
     const double range = pieces_[last - 1].knot - pieces_[first].knot;
     first_[c] = pieces_[first].knot;
     last_[c] = static_cast<double>(cells - 1);
     rate_[c] = range > 0 ? last_[c] / range : 0;
-    offset_[c] = kWholeNumbers + static_cast<double>(before);
+    offset_[c] = kWholeNumbers + static_cast<double>(cells_.size());
+    const Index start = static_cast<Index>(cells_.size());
     Index piece = first;
-    for (Index g = before; g <= before + cells; ++g) {
-      while (piece + 1 < last && cell_of(c, pieces_[piece + 1].knot) < g) ++piece;
-      starts_.push_back(static_cast<std::int32_t>(piece));
+    for (Index g = start; g < start + cells; ++g) {
+      const Index before = piece;
+      while (piece + 1 < last && cell_of(c, pieces_[piece + 1].knot) <= g) ++piece;
+      cells_.push_back(cell(before, piece));
     }
   }
 
   std::vector<double> first_, rate_, last_, offset_, threshold_, lowest_;
   std::vector<Piece> pieces_;
-  std::vector<std::int32_t> starts_;
+  std::vector<Cell> cells_;
 };
 
 template <class T>
@@ -81,7 +91,7 @@ void apply_all(Matrix<const T> scores, Maybe<const double> log_normalizer, int s
   const Index n = static_cast<Index>(scores.shape(0)), k = static_cast<Index>(scores.shape(1));
   const CurveScale kind = static_cast<CurveScale>(scale);
   OwnedCurves owned(offsets, knots.data(), levels.data(), slopes.data(), k);
-  if (offsets.size() > 2) owned.set_ends(kind, log_normalizer.has_value());
+  if (offsets.size() > 2) owned.set_ends(offsets.data(), k, kind, log_normalizer.has_value());
   const CurveTask<T> task{scores.data(), n, k, pointer(log_normalizer), kind, owned.curves(), tilt, kNearOne};
   const Blocks blocks = cut_rows(n, k, 0);
   const Index size = padded(k);

@@ -77,32 +77,71 @@ CALIBRANT_INLINE void to_arguments(const CurveTask<T>& task, double* x, Index m)
   }
 }
 
-// The piece of x, whose cell stands in the lowest bits of a double. Few cells hold two knots; where there is one, a
-// branch would be mispredicted.
-CALIBRANT_INLINE const Piece& find_piece(const Curves& curves, double x, double cell) {
+// The cell whose number stands in the lowest bits of a double.
+CALIBRANT_INLINE const Cell& cell_at(const Curves& curves, const double* number) {
   int32_t at;
-  memcpy(&at, &cell, sizeof at);
-  Index low = curves.starts[at], high = curves.starts[at + 1];
-  while (__builtin_expect(high - low > 1, 0)) {
-    const Index middle = (low + high) / 2;
-    (curves.pieces[middle].knot <= x ? low : high) = middle;
+  memcpy(&at, number, sizeof at);
+  return curves.cells[at];
+}
+
+// The value at x where a cell holds several knots: few do.
+CALIBRANT_INLINE double value_of_pieces(const Curves& curves, const Cell& cell, double x) {
+  Index low = Index(cell.before), high = Index(cell.after);
+  while (low < high) {
+    const Index middle = (low + high + 1) / 2;
+    const bool beyond = curves.pieces[middle].knot <= x;
+    low = beyond ? middle : low;
+    high = beyond ? high : middle - 1;
   }
-  return curves.pieces[low + (curves.pieces[high].knot <= x) * (high - low)];
+  const Piece& piece = curves.pieces[low];
+  return piece.level + piece.slope * (x - piece.knot);
+}
+
+// Four cells as their knots, levels and slopes.
+struct Cells4 {
+  d4 knot, level, before, after;
+};
+CALIBRANT_INLINE Cells4 turned(const Cell& a, const Cell& b, const Cell& c, const Cell& d) {
+#ifdef __AVX__
+  const __m256d p = (__m256d)read<d4>(&a), q = (__m256d)read<d4>(&b), r = (__m256d)read<d4>(&c),
+                s = (__m256d)read<d4>(&d);
+  const __m256d even = _mm256_unpacklo_pd(p, q), odd = _mm256_unpackhi_pd(p, q);
+  const __m256d even2 = _mm256_unpacklo_pd(r, s), odd2 = _mm256_unpackhi_pd(r, s);
+  return {(d4)_mm256_permute2f128_pd(even, even2, 0x20), (d4)_mm256_permute2f128_pd(odd, odd2, 0x20),
+          (d4)_mm256_permute2f128_pd(even, even2, 0x31), (d4)_mm256_permute2f128_pd(odd, odd2, 0x31)};
+#else
+  return {d4{a.knot, b.knot, c.knot, d.knot}, d4{a.level, b.level, c.level, d.level},
+          d4{a.before, b.before, c.before, d.before}, d4{a.after, b.after, c.after, d.after}};
+#endif
+}
+
+// Values at four x, whose cells have the given numbers.
+CALIBRANT_INLINE d4 values4(const Curves& curves, d4 x, const double* numbers) {
+  const Cells4 cells = turned(cell_at(curves, numbers), cell_at(curves, numbers + 1), cell_at(curves, numbers + 2),
+                              cell_at(curves, numbers + 3));
+  const d4 off = x - cells.knot;
+  d4 value = cells.level + where_greater(splat4(0), off, cells.before, cells.after) * off;
+  if (__builtin_expect(any4((l4)(cells.knot != cells.knot)), 0)) {
+    for (int l = 0; l < 4; ++l) {
+      const Cell& cell = cell_at(curves, numbers + l);
+      if (cell.knot != cell.knot) value[l] = value_of_pieces(curves, cell, x[l]);
+    }
+  }
+  return value;
 }
 
 // Arguments (m,), m at most kColumns, padded to lanes, become values of the curves of classes c, c + 1, ...
 CALIBRANT_INLINE void evaluate(const Curves& curves, double tilt, Index c, double* x, Index m) {
-  double cells[kColumns], tilted[kColumns];
+  double numbers[kColumns];  // through memory: taking them out of lanes one by one is slower
   for (Index j = 0; j < m; j += kLanes) {
-    const d8 y = load(x + j), first = load(curves.first + c + j);
-    const d8 cell = larger((y - first) * load(curves.rate + c + j), splat(0.0));
-    store(cells + j, smaller(cell, load(curves.last + c + j)) + load(curves.offset + c + j));
-    store(tilted + j, y * splat(tilt));
-    store(x + j, larger(y, first));
+    const d8 off = load(x + j) - load(curves.first + c + j);
+    const d8 cell = smaller(larger(off * load(curves.rate + c + j), splat(0.0)), load(curves.last + c + j));
+    store(numbers + j, cell + load(curves.offset + c + j));
   }
-  for (Index j = 0; j < m; ++j) {
-    const Piece& piece = find_piece(curves, x[j], cells[j]);
-    x[j] = piece.level + piece.slope * (x[j] - piece.knot) + tilted[j];
+  for (Index j = 0; j < m; j += kLanes) {
+    const d8 y = load(x + j), inside = larger(y, load(curves.first + c + j));
+    const d8 values = {values4(curves, inside.lo, numbers + j), values4(curves, inside.hi, numbers + j + 4)};
+    store(x + j, values + y * splat(tilt));
   }
 }
 

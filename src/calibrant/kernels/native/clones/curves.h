@@ -17,14 +17,21 @@ struct Piece {
   double knot, level, slope;
 };
 
+// A part of the range of a curve with at most one knot: the value at x is level + slope * (x - knot), with the slope
+// `before` or `after` the knot. With more knots `knot` is NaN, and `before` and `after` number the first and the last
+// of the pieces that are there.
+struct Cell {
+  double knot, level, before, after;
+};
+
 // The curves by class: for each a number, padded by kCurveColumns. The range of a curve is cut into cells, `rate` a
 // unit: x lies in cell min(max(0, (x - first) * rate), last) + offset, rounded to a whole number by the 2^52 that the
-// offset holds, and in one of the pieces starts[cell] .. starts[cell + 1], flat before the first. If no score of some
-// neighbours, as a probability or log-probability, lies above `threshold`, their values are `lowest`.
+// offset holds. Before `first` a curve is flat. If no score of some neighbours, as a probability or log-probability,
+// lies above `threshold`, their values are `lowest`.
 struct Curves {
   const double *first, *rate, *last, *offset, *threshold, *lowest;
+  const Cell* cells;
   const Piece* pieces;
-  const std::int32_t* starts;
 };
 
 // `tilt` times the argument is added to the curves.
