@@ -21,6 +21,7 @@ from calibrant.neighbourhood.references import Coordinates, References
 FEW = 10_000  # rows that are searched exactly
 _CELLS = 2  # times the root of the number of rows
 _PROBED = 96  # cells that are searched for each query
+_TOGETHER = 1024  # queries: the library takes more in an order that is a quarter slower
 _CANDIDATES = 4  # by their codes, for each row that is asked for
 
 
@@ -57,9 +58,11 @@ class FaissIndex:
 
     def search(self, queries: Coordinates, count: int) -> Neighbours:
         """Return rows near each query; where the cells that are searched hold fewer, the last are -1."""
-        squared, rows = self._index.search(self._laid(queries), count)
-        found = np.where(rows >= 0, squared.astype(np.float64), np.inf)
-        return Neighbours(rows=rows.astype(np.int64, copy=False), squared_distances=found)
+        rows, squared = np.empty((len(queries), count), np.int64), np.empty((len(queries), count))
+        for start in range(0, len(queries), _TOGETHER):
+            some = slice(start, start + _TOGETHER)
+            squared[some], rows[some] = self._index.search(self._laid(queries[some]), count)
+        return Neighbours(rows=rows, squared_distances=np.where(rows >= 0, squared, np.inf))
 
 
 INDEXES: dict[str, Callable[[Coordinates], Index]] = {"faiss": FaissIndex}

@@ -7,7 +7,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from calibrant.errors import DataError, MissingExtra
-from calibrant.neighbourhood import KERNELS, Neighbourhood, indexes
+from calibrant.neighbourhood import KERNELS, Neighbourhood, Neighbours, indexes
+from calibrant.neighbourhood.neighbours import without_own
 from unit.neighbourhood.cases import batch
 
 
@@ -82,6 +83,13 @@ def test_an_index_finds_most_and_leaves_out_the_row_itself(monkeypatch):
     assert share > 0.9
     lost = 1 - np.exp(fast.leave_one_out().log_mass - exact.leave_one_out().log_mass)
     assert lost.min() > -1e-5  # single precision
+
+
+def test_a_row_that_did_not_find_itself_loses_the_farthest():
+    found = Neighbours(rows=np.array([[3, 0, 5], [1, 2, 4]]), squared_distances=np.array([[0, 0, 1.0], [1, 2, 3]]))
+    left = without_own(found, np.array([0, 9]))
+    assert_array_equal(left.rows, [[3, 5], [1, 2]])
+    assert_array_equal(left.squared_distances, [[0, 1], [1, 2]])
 
 
 def test_an_index_gives_the_same_again(monkeypatch):
