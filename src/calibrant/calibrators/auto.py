@@ -38,6 +38,7 @@ _DEFAULT = (
     *("sms(penalty=1.0, prior=20.0)", "sms(penalty=0.25, prior=20.0)", "spline"),
 )
 _MANY = (*_SMALL, "svs(penalty=1.0)", "svs(penalty=0.0625)", "sms(penalty=4.0)", "sms(penalty=1.0)")
+_LOCAL = ("local_pool", "local_pool(kind='log')")  # beside a preset, where there are features
 PRESETS = {"default": _DEFAULT, "quick": _QUICK}
 _LARGE = 100  # classes from which `_MANY` stands for either preset, with fewer folds
 _FOLDS, _FOLDS_OF_MANY = 5, 3
@@ -116,7 +117,8 @@ class Gain(NamedTuple):
     depends_on_row_count=True,
     suits_imbalance=True,
     finite_log_loss=False,
-    parameters="at most 20 k k + 100 k + 100 n",
+    uses_features=True,
+    parameters="at most 20 k k + 100 k + 100 n + 4 n d + 4 n k",
     wants_rows="100",
     cost="that of all candidates, 6 times; 16 times up to 500 rows, 4 times from 100 classes on",
     guarantee="used only where it gains on rows left out, beyond what fitting its weights gains",
@@ -127,7 +129,8 @@ class Gain(NamedTuple):
 class Auto(Calibrator):
     """Pool the candidates by their likelihood on rows left out, or change nothing where that gains too little.
 
-    The choice to make when in doubt: it holds all strong methods and weighs them by evidence.
+    The choice to make when in doubt: it holds all strong methods and weighs them by evidence. Where the rows have
+    features, local pools are among them.
 
     Parameters
     ----------
@@ -165,7 +168,7 @@ class Auto(Calibrator):
         if len(np.unique(predictions.row_keys)) < _FEWEST or _classes_seen(predictions) < 2:
             nothing = Gain(0.0, math.nan, False)
             return self._identity(predictions, None, np.empty(0), nothing, "too few rows or classes to compare")
-        judged = _judged(predictions, self.specs(predictions.k), self.seed)
+        judged = _judged(predictions, self.specs(predictions.k, predictions.features is not None), self.seed)
         shares = judged.shares()
         gain = Gain.of(judged.gains(predictions, shares), predictions, len(shares), self.gate)
         told = f"{gain.mean:.4f} ± {gain.error:.4f} nats a row on rows left out"
@@ -176,11 +179,11 @@ class Auto(Calibrator):
             return self._identity(predictions, judged, shares, gain, why)
         return self._pool(predictions, judged, shares, gain, told)
 
-    def specs(self, k: int) -> tuple[str, ...]:
-        """Return the candidates for k classes, the identity first."""
+    def specs(self, k: int, features: bool = False) -> tuple[str, ...]:
+        """Return the candidates for k classes, and for rows with features, the identity first."""
         chosen = self.candidates
         if isinstance(chosen, str):
-            chosen = _MANY if k >= _LARGE else PRESETS[chosen]
+            chosen = (_MANY if k >= _LARGE else PRESETS[chosen]) + (_LOCAL if features else ())
         return (IDENTITY, *(spec for spec in chosen if spec != IDENTITY))
 
     def _pool(self, predictions: Predictions, judged: Judged, shares: Floats, gain: Gain, told: str) -> PoolMap:

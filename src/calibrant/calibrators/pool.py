@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrant.calibrators.base import CalibrationMap, Scores
+from calibrant.calibrators.feature_map import check_features
 from calibrant.errors import require
 from calibrant.formulas import Ops, softmax
 from calibrant.predictions import Kind, Predictions
@@ -45,9 +46,25 @@ class PoolMap(CalibrationMap):
         require(self.gain.shape == (2,), "gain", "have shape (2,)", f"shape {self.gain.shape}")
         check_zero(self.floor)
 
-    def formula(self, ops: Ops, log_p: Any) -> Any:
+    @property
+    def dimensions(self) -> int:
+        """Number of features that some of the maps take; 0 where none does."""
+        return max(one.dimensions for one in self.maps)
+
+    def __call__(self, predictions: Predictions) -> Predictions:
+        """Return the batch with repaired scores; everything else comes along.
+
+        Raises
+        ------
+        DataError : if the classes are others than at the fit, or features that a map takes are not there.
+        """
+        if self.dimensions:
+            check_features(predictions, self.dimensions)
+        return super().__call__(predictions)
+
+    def formula(self, ops: Ops, log_p: Any, *features: Any) -> Any:
         """Return the weighted mean of the maps' probabilities."""
-        parts = [one.formula(ops, log_p) for one in self.maps]
+        parts = [one.formula(ops, log_p, *features[: one.dimensions]) for one in self.maps]
         parts = [softmax(ops, x) if one.gives == "logit" else x for one, x in zip(self.maps, parts, strict=True)]
         mean = parts[0] * ops.constant(self.weights[0])
         for part, weight in zip(parts[1:], self.weights[1:], strict=True):

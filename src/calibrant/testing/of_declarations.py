@@ -55,11 +55,11 @@ def check_batches(method: Calibrator, predictions: Predictions) -> None:
 
 
 def check_features(method: Calibrator, predictions: Predictions) -> None:
-    """A method that needs features declines a batch without; one that does not is not changed by them."""
+    """A method that needs features declines a batch without; one that does not use them is not changed by them."""
     bare = replace(predictions, features=None, _memo={})
     if method.entry.capabilities.needs_features:
         declined(method, bare)
-    else:
+    elif not method.entry.capabilities.uses_features:
         same_maps(method, predictions, bare)
 
 
@@ -78,7 +78,7 @@ def check_parameters(method: Calibrator, predictions: Predictions) -> None:
     learnt = fitted(method, predictions)
     if learnt is not None:
         formula = method.entry.capabilities.parameters
-        names = {**vars(method), "n": len(predictions), "k": predictions.k}
+        names = {**vars(method), "n": len(predictions), "k": predictions.k, "d": learnt.dimensions}
         most = evaluated(formula.removeprefix("at most "), names)
         holds = learnt.n_parameters <= most if formula.startswith("at most ") else learnt.n_parameters == most
         assert holds, f"{learnt.n_parameters} parameters, declared {formula} = {most:g}"

@@ -1,5 +1,7 @@
 """The gate and the pool of `auto`, by hand-made gains and likelihoods."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from calibrant.calibrators import calibrator, fit
 from calibrant.calibrators.auto import Gain
 from calibrant.errors import DataError
 from calibrant.solvers.pool import pool_weights
+from regional import log_loss, regional
 from simulation import simulate
 
 
@@ -70,3 +73,19 @@ def test_pool_weights_solve_the_likelihood_with_pseudo_rows():
 def test_wrong_options(options):
     with pytest.raises(DataError):
         calibrator(f"auto({options})")
+
+
+def test_local_methods_are_candidates_where_there_are_features():
+    batch, _ = regional(500, "blind", k=3)
+    learnt = fit(batch, "auto(candidates='quick')")
+    assert "local_pool" in learnt.specs
+    assert learnt.shares[[learnt.specs.index(spec) for spec in learnt.specs if "local" in spec]].sum() > 0.5
+    assert learnt.dimensions == 2
+    bare = replace(batch, features=None, _memo={})
+    with pytest.raises(DataError, match="predictions must have the 2 features of the map"):
+        learnt(bare)
+    without = fit(bare, "auto(candidates='quick')")
+    assert not any("local" in spec for spec in without.specs)
+    assert without.dimensions == 0
+    fresh, _ = regional(500, "blind", k=3, seed=1)
+    assert log_loss(learnt(fresh)) < log_loss(without(fresh)) - 0.01
