@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from calibrant.formulas import TINY, Ops, normalized
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrant.formulas import NUMPY, TINY, Ops, normalized
+from calibrant.predictions import Predictions
+from calibrant.solvers.rows import log_probabilities
+
+Floats = NDArray[np.float64]
 
 
 def top_shares(ops: Ops, log_p: Any) -> Any:
@@ -26,3 +33,15 @@ def with_confidence(ops: Ops, log_p: Any, shares: Any, confidence: Any) -> Any:
     others = ops.maximum(ops.sum(p * (one - ops.top(log_p))), least)  # (n, 1), 1 - p of any class at the top
     to_others = shares * (one - confidence) / others  # per unit of their score
     return normalized(ops, shares * confidence + p * (ops.sum(to_others) - to_others), p)
+
+
+def top_outcome(batch: Predictions) -> tuple[Floats, Floats]:
+    """Return how right the likeliest class is (n,), in part where several tie, and its probability (n,)."""
+    log_p = log_probabilities(batch, slice(None))
+    shares: Floats = top_shares(NUMPY, log_p)
+    if batch.soft:
+        assert batch.labels is not None
+        right = (shares * batch.labels).sum(1)
+    else:
+        right = shares[np.arange(len(batch)), batch.hard_labels]
+    return np.clip(right, 0.0, 1.0), np.exp(log_p.max(1))
