@@ -9,10 +9,11 @@ shape of the true gaps, which the data do not tell: three are asked, and the int
 scales the observed gaps; one moves all of them by the same multiple of their standard deviation, so that small ones
 vanish first and a few large ones are left; one scales the gaps of a logistic recalibration that all columns share,
 which have none of the noise. With no gaps this is the test of perfect calibration, so that the
-interval leaves 0 just where the value leaves the noise. In bins with under five outcomes of the rarer kind the
-bootstrap cannot see the noise (labels that never occur cannot be redrawn); there e is taken from the labels redrawn
-from the probabilities, scaled to the rate that was seen, and where such bins carry more than two fifths of the null
-level no interval is given. docs/theory/coverage.md has the study.
+interval leaves 0 just where the value leaves the noise. In bins with under five outcomes of the rarer kind among the
+labels the bootstrap cannot see the noise (labels that never occur cannot be redrawn); there e is taken from the labels
+redrawn from the probabilities, scaled to the rate that was seen, and where such bins carry more than two fifths of the
+null level no interval is given. Outcomes are counted in units, of which the bootstrap tells how many there are: rows of
+unequal weight are fewer (Kish), and so are rows that share an id. docs/theory/coverage.md has the study.
 """
 
 from __future__ import annotations
@@ -30,20 +31,29 @@ Floats = NDArray[np.float64]
 Interval = tuple[float, float]
 Shape = Callable[[float], Floats]  # gaps (C, B) of a size: only clear ones, if any, at 0, as observed at 1
 
+BLIND = "no valid interval here: the replicates do not carry the noise of the value"
+TOO_LOW = "no interval: the value is lower than noise alone would make it at a calibrated model"
+
 _FEWEST_OUTCOMES = 5.0 - 1e-6  # five, counted from weighted sums that round
 _MOST_SPARSE_SHARE = 0.4
 _LARGEST_SIZE = 16.0
 _FURTHEST = 10.0  # standard deviations that all gaps move by at size 0: no gap this clear is noise
 _PRECISION = 1e-6  # of a size: far less than the noise of a few hundred replicates
 _SURE = 1e-9  # a score this near 0 or 1 is as good as either, and has a logit
+_CLEAR = 3.0  # standard errors by which weights must vary more than those of independent equal rows
 _ROUNDING = 1e-12  # of sums in another order: replicates that differ by no more do not vary
 
 
 def percentile(replicates: Floats, level: float) -> Interval | None:
     """Return the percentile bootstrap interval, or None where replicates are not finite or do not vary."""
+    if not len(replicates):
+        return None
     low, high = quantiles(replicates, level)
-    flat = high - low <= _ROUNDING * abs(high)
-    return None if flat or not np.isfinite(replicates).all() else (low, high)
+    return None if _flat(low, high) or not np.isfinite(replicates).all() else (low, high)
+
+
+def _flat(low: float, high: float) -> bool:
+    return bool(high - low <= _ROUNDING * abs(high))
 
 
 def quantiles(replicates: Floats, level: float) -> Interval:
@@ -54,22 +64,26 @@ def quantiles(replicates: Floats, level: float) -> Interval:
 
 def binned(
     metric: CalibrationError, sums: BinSums, boot: Sequence[BinSums], null: Sequence[BinSums], level: float
-) -> Interval | None:
-    """Return the interval of a binned calibration error, what any shape of the gaps allows; None if too sparse."""
-    if sparse_share(metric, sums, null) > _MOST_SPARSE_SHARE:
-        return None
-    gaps, noise = sums.gaps, _noise(sums, boot, null)  # noise (R, C, B)
-    replicated = metric.function_of_gaps(sums, np.stack([drawn.weight for drawn in boot]))
+) -> Interval | str:
+    """Return the interval of a binned calibration error, what any shape of the gaps allows, or why there is none."""
+    gaps, weights = sums.gaps, np.stack([drawn.weight for drawn in boot])
+    value, units = float(metric.function_of_gaps(sums)(gaps)), independent_units(sums, weights)
+    if not np.isfinite(value) or sparse_share(metric, sums, units, null) > _MOST_SPARSE_SHARE:
+        return BLIND
+    noise = _noise(sums, units, boot, null)  # (R, C, B)
+    replicated = metric.function_of_gaps(sums, weights)
     aimed_at = metric.function_of_gaps(sums, truth=True)
-    value = float(metric.function_of_gaps(sums)(gaps))
 
     def bound(shape: Shape, quantile: float) -> float:
         size = _solve(lambda size: _quantile(replicated(shape(size) + noise), quantile) - value)
         return float(aimed_at(shape(size)))
 
     shapes = _scaled(gaps), _shifted(gaps, noise.std(0)), _scaled(_recalibrated(sums))
-    low, high = (1 + level) / 2, (1 - level) / 2
-    return min(bound(shape, low) for shape in shapes), max(bound(shape, high) for shape in shapes)
+    upper, lower = (1 + level) / 2, (1 - level) / 2
+    low, high = min(bound(shape, upper) for shape in shapes), max(bound(shape, lower) for shape in shapes)
+    if high <= 0 and noise.any():
+        return TOO_LOW
+    return BLIND if _flat(low, high) else (low, high)
 
 
 def _quantile(values: Floats, level: float) -> float:
@@ -101,40 +115,50 @@ def _shifted(gaps: Floats, spread: Floats) -> Shape:
     return lambda size: np.sign(gaps) * np.maximum(np.abs(gaps) + (size - 1) * _FURTHEST * spread, 0.0)
 
 
-def sparse_share(metric: CalibrationError, sums: BinSums, null: Sequence[BinSums]) -> float:
-    """Return the share of the null level that comes from bins with too few expected outcomes of either kind."""
+def independent_units(sums: BinSums, weights: Floats) -> Floats:
+    """Return how many independent rows of equal weight would vary as much as those of each bin (C, B).
+
+    The weights (R, C, B) of the bootstrap vary by sum w^2 over ids, where equal weights of n rows without ids vary by
+    W^2 / n. The bins' rows are taken at their word until the replicates are clear that they are worth less.
+    """
+    variance = np.mean((weights - sums.weight) ** 2, axis=0)
+    effect = np.divide(variance * sums.rows, sums.weight**2, out=np.ones_like(variance), where=sums.filled)
+    return sums.rows / np.where(effect > 1 + _CLEAR * np.sqrt(2 / len(weights)), effect, 1.0)
+
+
+def sparse_share(metric: CalibrationError, sums: BinSums, units: Floats, null: Sequence[BinSums]) -> float:
+    """Return the share of the null level that comes from bins whose noise the bootstrap does not see."""
     gaps = np.stack([drawn.gaps for drawn in null])  # (R, C, B)
-    sparse = _sparse(sums)
+    sparse = _sparse(sums, units)
     value = metric.function_of_gaps(sums, truth=True)
     all_of_it, rest = np.mean(value(gaps)), np.mean(value(np.where(sparse, 0.0, gaps)))
     return float(1 - rest / all_of_it) if all_of_it > 0 else 0.0
 
 
-def _sparse(sums: BinSums) -> NDArray[np.bool_]:
-    """Return which bins (C, B) have under five outcomes of the rarer kind, by the model and by the labels."""
-    expected, seen = sums.mean_scores, sums.outcome_rates
-    rarer = np.maximum(np.minimum(expected, 1 - expected), np.minimum(seen, 1 - seen))
-    return sums.rows * rarer < _FEWEST_OUTCOMES
+def _sparse(sums: BinSums, units: Floats) -> NDArray[np.bool_]:
+    """Return which bins (C, B) show under five outcomes of the rarer kind: resampled, others would never occur."""
+    seen = sums.outcome_rates
+    return np.asarray(units * np.minimum(seen, 1 - seen) < _FEWEST_OUTCOMES)
 
 
-def _noise(sums: BinSums, boot: Sequence[BinSums], null: Sequence[BinSums]) -> Floats:
+def _noise(sums: BinSums, units: Floats, boot: Sequence[BinSums], null: Sequence[BinSums]) -> Floats:
     """Return the centred noise of the gaps (R, C, B)."""
-    gaps, sparse, scale = sums.gaps, _sparse(sums), _redrawn_scale(sums)
-    unbiased = np.sqrt(sums.rows / np.maximum(sums.rows - 1, 1))  # resampled means vary by (n - 1) / n too little
+    gaps, sparse, scale = sums.gaps, _sparse(sums, units), _redrawn_scale(sums, units)
+    unbiased = np.sqrt(units / np.maximum(units - 1, 1))  # resampled means vary by (n - 1) / n too little
     drawn = [np.where(b.filled, unbiased * (b.gaps - gaps), 0.0) for b in boot]
     redrawn = [scale * null[i % len(null)].gaps for i in range(len(boot))]
     return np.stack([np.where(sparse, r, d) for d, r in zip(drawn, redrawn, strict=True)])
 
 
-def _redrawn_scale(sums: BinSums) -> Floats:
+def _redrawn_scale(sums: BinSums, units: Floats) -> Floats:
     """Return what redrawn labels of a bin (C, B) are scaled by to have the noise of its own labels.
 
     The rate of the rarer outcome is the one seen, with one further outcome at the rate that the model expects.
     """
     common = sums.mean_scores >= 0.5
     expected = np.where(common, 1 - sums.mean_scores, sums.mean_scores)
-    seen = sums.rows * np.where(common, 1 - sums.outcome_rates, sums.outcome_rates)
-    rate = expected * (seen + 1) / (sums.rows * expected + 1)
+    seen = units * np.where(common, 1 - sums.outcome_rates, sums.outcome_rates)
+    rate = expected * (seen + 1) / (units * expected + 1)
     variance = expected * (1 - expected)
     ratio: Floats = np.divide(rate * (1 - rate), variance, out=np.zeros_like(rate), where=variance > 0)
     return np.sqrt(ratio)

@@ -5,6 +5,7 @@ One path serves all: the sums of every batch are gathered and merged, then the m
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -60,12 +61,12 @@ def evaluate(
     batches: Iterable[Predictions] = (source,) if isinstance(source, Predictions) else source
     require(isinstance(batches, Iterable), "source", "be predictions or batches of them", type(source).__name__)
     once = isinstance(batches, Iterator)
-    batches = batches if once else Numbered(batches)
-    read = _telling(gather(wanted, batches, in_sample), wanted)
+    read = _telling(gather(wanted, Numbered(batches), in_sample), wanted)
     estimates = [_estimated(metric, read) for metric in read.measures]
     if uncertainty and not once and read.units >= resampling.FEWEST_ROWS:
-        drawn = Replicates.draw(read, source if whole else batches, Plan(replicates, seed, told))
+        drawn = Replicates.draw(read, source if whole else Numbered(batches), Plan(replicates, seed, told))
         estimates = [drawn.add_to(*pair, level) for pair in zip(read.measures, estimates, strict=True)]
+        estimates = [_with_enough(estimate, drawn.count, level) for estimate in estimates]
         if read.units < min(_FEW_UNITS, read.data.n):
             rough = f"the rows have {read.units} different ids: an interval from so few independent units is rough"
             estimates = [estimate if estimate.low is None else noted(estimate, rough) for estimate in estimates]
@@ -81,6 +82,14 @@ def evaluate(
         verdict=verdict(read.data, estimates),
         level=level,
     )
+
+
+def _with_enough(estimate: Estimate, replicates: int, level: float) -> Estimate:
+    """Return the estimate, with a note where so few replicates do not tell its interval and its null band."""
+    if replicates * (1 - level) / 2 >= 1 - 1e-9 or estimate.low is None is estimate.null_low:
+        return estimate
+    needed = math.ceil(2 / (1 - level) - 1e-9)
+    return noted(estimate, f"{replicates} replicates do not tell what a level of {level:g} asks: at least {needed}")
 
 
 def _telling(read: Gathered, wanted: Suite) -> Gathered:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibrant.estimate import Estimate
 from calibrant.evaluation import intervals, resampling
@@ -15,6 +16,7 @@ from calibrant.metrics import CalibrationError, Metric
 from calibrant.predictions import Predictions
 from calibrant.statistics import BinSums
 
+Floats = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 
 _MOST_REPLICATE_BYTES = 1 << 30  # of kept replicate sums, over all measures
@@ -80,38 +82,53 @@ class Replicates:
         if self.soft:
             return self._without_null(pinned, estimate, level)
         null = [sums[key] for sums in self.null]
-        values = np.array([_value(pinned, sums) for sums in null])
-        low, high = intervals.quantiles(values, level)
-        estimate = replace(estimate, level=level, null=float(values.mean()), null_low=low, null_high=high)
-        if isinstance(pinned, CalibrationError) and estimate.per_class is not None:
+        estimate = _with_null(estimate, np.array([_value(pinned, sums) for sums in null]), level)
+        if isinstance(pinned, CalibrationError) and estimate.per_class is not None and estimate.null is not None:
             largest = np.array([pinned.columns(sums).max() for sums in null])
             high = intervals.quantiles(largest, 2 * level - 1)[1]  # one-sided: errors are large or not
             estimate = replace(estimate, details={**estimate.details, "largest_null_high": high})
         if not metric.bootstraps and own is not None:
             return estimate
         if not metric.bootstraps:
-            what = "a maximum" if isinstance(metric, CalibrationError) and metric.binning != "sweep" else "this measure"
-            return noted(estimate, f"no valid interval for {what}: compare with the null band")
+            return noted(estimate, f"no valid interval for {_called(metric)}: compare with the null band")
         interval = self._interval(pinned, key, null, level)
-        if interval is None:
-            return noted(estimate, "no valid interval here: the replicates do not carry the noise of the value")
+        if isinstance(interval, str):
+            return noted(estimate, interval)
         return replace(estimate, low=interval[0], high=interval[1])
 
     def _without_null(self, metric: Metric, estimate: Estimate, level: float) -> Estimate:
         """Return the estimate for soft labels, whose noise is not that of labels redrawn from probabilities."""
         estimate = noted(estimate, "no null level for soft labels: redrawn labels would be noisier than they are")
-        if isinstance(metric, CalibrationError) or not metric.bootstraps:
-            return estimate
+        if not metric.bootstraps:
+            return estimate if estimate.low is not None else noted(estimate, f"no valid interval for {_called(metric)}")
+        if isinstance(metric, CalibrationError):
+            return noted(estimate, "no interval for soft labels: it is that of the noise of redrawn ones")
         values = np.array([_value(metric, sums[metric.gathering]) for sums in self.boot])
         interval = intervals.percentile(values[~np.isnan(values)], level)
         return estimate if interval is None else replace(estimate, level=level, low=interval[0], high=interval[1])
 
-    def _interval(self, metric: Metric, key: Hashable, null: list[Any], level: float) -> tuple[float, float] | None:
+    def _interval(self, metric: Metric, key: Hashable, null: list[Any], level: float) -> tuple[float, float] | str:
         boot = [sums[key] for sums in self.boot]
         if isinstance(metric, CalibrationError):
             return intervals.binned(metric, self.base[key], boot, null, level)
         values = np.array([_value(metric, sums) for sums in boot])
-        return intervals.percentile(values[~np.isnan(values)], level)
+        return intervals.percentile(values[~np.isnan(values)], level) or intervals.BLIND
+
+
+def _called(metric: Metric) -> str:
+    return "a maximum" if isinstance(metric, CalibrationError) and metric.binning != "sweep" else "this measure"
+
+
+def _with_null(estimate: Estimate, values: Floats, level: float) -> Estimate:
+    """Return the estimate with the null level that its values (R,) on redrawn labels give, as far as they are one."""
+    defined = values[~np.isnan(values)]
+    if not len(defined):
+        return noted(estimate, "no null level: the measure is not defined on redrawn labels")
+    if len(defined) < len(values):
+        left_out = f"{len(values) - len(defined)} of {len(values)} redrawn label sets"
+        estimate = noted(estimate, f"null level without {left_out}, on which the measure is not defined")
+    low, high = intervals.quantiles(defined, level)
+    return replace(estimate, level=level, null=float(defined.mean()), null_low=low, null_high=high)
 
 
 def _pin(metrics: Sequence[Metric], sums: Sums) -> dict[Metric, Metric]:

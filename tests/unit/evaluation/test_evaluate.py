@@ -291,3 +291,39 @@ def test_what_two_classes_decide_is_skipped_with_a_reason_unless_asked_for():
     assert (asked.value, asked.notes[0][:17]) == (0.0, "0 by construction")
     three = calibrant.evaluate(simulate(60, k=3), ["within_top_ece"], uncertainty=False)["within_top_ece"]
     assert not any("construction" in note for note in three.notes)
+
+
+def test_a_source_read_once_has_the_tests_of_the_list():
+    batch = simulate(300)
+    parts = [
+        Predictions.from_probabilities(batch.scores[rows], batch.labels[rows])
+        for rows in (slice(0, 100), slice(100, 101), slice(101, 300))
+    ]
+    specs = ["spiegelhalter", "t_cal(replicates=19)", "skce_test(replicates=19)", "hosmer_lemeshow(replicates=19)"]
+    listed, once = (calibrant.evaluate(source, specs, uncertainty=False).tests for source in (parts, iter(parts)))
+    for one, other in zip(listed, once, strict=True):
+        assert (other.statistic, other.p_value, other.notes) == (one.statistic, one.p_value, one.notes)
+
+
+def test_soft_labels_say_which_of_both_is_missing():
+    p = simulate(60).scores
+    found = calibrant.evaluate(Predictions.from_probabilities(p, p), ["ece", "mce", "log_loss"], replicates=40)
+    assert [any("no interval" in note for note in e.notes) for e in found.measures] == [True, False, False]
+    assert any("no valid interval for a maximum" in note for note in found["mce"].notes)
+
+
+@pytest.mark.parametrize(
+    ("level", "replicates", "told"), [(0.95, 40, ""), (0.95, 39, "at least 40"), (0.999, 200, "at least 2000")]
+)
+def test_too_few_replicates_for_the_level(level, replicates, told):
+    found = calibrant.evaluate(simulate(60), ["ece", "accuracy"], level=level, replicates=replicates)
+    notes = [note for estimate in found.measures for note in estimate.notes if "do not tell" in note]
+    assert len(notes) == (2 if told else 0)
+    assert all(told in note for note in notes)
+
+
+def test_a_peer_that_raises_on_some_redrawn_labels_has_the_null_level_of_the_others():
+    batch = Predictions.from_probabilities(np.tile([0.5, 0.49, 0.01], (40, 1)), [0, 1] * 19 + [2, 2])
+    found = calibrant.evaluate(batch, ["ece(like='netcal')"])["ece(like='netcal')"]
+    assert found.null_low < found.null < found.null_high
+    assert any("of 200 redrawn label sets" in note for note in found.notes)
