@@ -150,8 +150,8 @@ class LocalPool(Calibrator):
         a floor. "counts": p counts as m rows beside the neighbours. "residual": p moved by the mean error around
         the row.
     support : share of the calibration rows, those with the least kernel mass around them, where neighbours are trusted
-        in part: in proportion to how many rows have less. Below all of them trust falls with the mass, and the map is
-        soon the temperature map. 0: no guard.
+        in part: in proportion to how many rows have less. Below all of them trust falls on, as the square of the
+        distance grows, and the map goes to the temperature map. 0: no guard.
     dimensions : of the space: that many principal components of the standardised features, at most.
     zero : what stands for an exact zero, in (0, 1). None: half the smallest positive calibration probability.
 
