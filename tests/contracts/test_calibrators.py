@@ -14,6 +14,7 @@ LIGHT = {
     "svs": "svs(penalty=1.0)",
     "matrix": "matrix(off_diagonal=0.1, intercept=0.1)",
     "dirichlet": "dirichlet(off_diagonal=0.1, intercept=0.1)",
+    "local_net": "local_net(epochs=2, hidden=4)",
 }
 DEFAULTS_ON = ("over_confident", "class_missing", "weights")
 SPECS = [
