@@ -9,6 +9,7 @@ from calibrant.metrics import measure
 from calibrant.metrics.estimators.equal_mass import EqualMass
 from calibrant.metrics.notions.class_wise import ClassWise
 from calibrant.metrics.notions.confidence import Confidence, bin_pairs
+from calibrant.metrics.tests import test as make_test
 from calibrant.statistics import BinSums, Moments
 from calibrant.statistics.bin_sums import common_unit
 from simulation import simulate
@@ -151,3 +152,26 @@ def _on_grid(binning, notion, predictions, squares):
 
     fine = EqualMass(bins=binning.bins, exact_entries=1)
     return Gathered(binning=fine, notion=notion, squares=squares, batches=(predictions,), grid=None).compressed()
+
+
+@pytest.mark.parametrize(
+    "spec", ["t_cal(replicates=19)", "skce_test(replicates=19)", "hosmer_lemeshow(p_value='resampled', replicates=19)"]
+)
+def test_shards_without_a_place_merge_one_after_the_other(spec):
+    batch, test = simulate(90), make_test(spec)
+    parts = [
+        test.statistic(Predictions.from_probabilities(batch.scores[rows], batch.labels[rows]))
+        for rows in (slice(0, 30), slice(30, 31), slice(31, 90))
+    ]
+    whole = test(batch)
+    for merged in (parts[0].merge(parts[1]).merge(parts[2]), parts[0].merge(parts[1].merge(parts[2]))):
+        found = merged.compute()
+        assert (found.statistic, found.p_value, found.notes) == (whole.statistic, whole.p_value, ())
+
+
+@pytest.mark.parametrize("spec", ["skce(estimator='block')", "squared_canonical"])
+def test_logits_and_probabilities_do_not_merge_as_rows(spec):
+    batch, found = simulate(40), measure(spec)
+    logits = Predictions.from_logits(np.log(batch.scores), batch.labels)
+    with pytest.raises(DataError, match="same kind of scores"):
+        found.statistic(batch).merge(found.statistic(logits))
