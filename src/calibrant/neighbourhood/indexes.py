@@ -1,9 +1,9 @@
 """Approximate search through libraries, by name; each is imported when its index is made.
 
 faiss: an inverted file over k-means cells; in those nearest to the query candidates are found by 4-bit codes (product
-quantisation) and ordered by their distances. It is built in seconds, and its answers do not depend on the number of
-threads, unlike those of graphs that several threads build; docs/decisions has the measurements. Few rows are searched
-exactly: an index would gain nothing.
+quantisation) and ordered by their distances. It is built in seconds, and the same when it is built again, unlike
+graphs that several threads build; docs/decisions has the measurements. Few rows are searched exactly: an index would
+gain nothing.
 """
 
 from __future__ import annotations
