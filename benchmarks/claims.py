@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import measurement
 import ours
+import repairs
 from harness import Timing
 
 AS_RIGHT = 1e-3  # of the value: within it a peer has computed the same number, up to float32 sums and closed ends
@@ -37,6 +38,8 @@ class Races:
     stream: Sequence[Timing]
     measurement: Sequence[Timing]
     resampled: Sequence[Timing] = ()
+    repairs: Sequence[Timing] = ()
+    every_fit: Sequence[Timing] = ()
 
 
 def find(timings: Sequence[Timing], number: str, how: str) -> Timing:
@@ -75,6 +78,8 @@ def claims(races: Races, memory: Mapping[str, float | None], start: Mapping[str,
         *_peers(races),
         *_measurement(races.measurement),
         *_resampled(races.resampled),
+        *_repairs(races.repairs),
+        *_every_fit(races.every_fit),
         *[_under(f"memory beyond the input: {name}", mb, _megabytes(name), "MB") for name, mb in memory.items()],
         _under("`import calibrant`, median of warm starts", start.get("import calibrant"), _IMPORT_SECONDS, "s"),
         _under("`calibrant --help`, whole process", start.get("calibrant --help"), _HELP_SECONDS, "s"),
@@ -154,7 +159,41 @@ def _resampled(timings: Sequence[Timing]) -> list[Claim]:
     ]
 
 
+def _repairs(timings: Sequence[Timing]) -> list[Claim]:
+    if not timings:
+        return []
+    fits = [(spec, repairs.FIT, bound) for spec, bound in repairs.FIT_SECONDS.items()]
+    fits.append((repairs.MATRIX, repairs.HALF, repairs.MATRIX_SECONDS))
+    return [
+        *[_under(f"{spec}: {how}", _median(find(timings, spec, how)), bound, "s") for spec, how, bound in fits],
+        *[
+            _at_most(f"{spec}: {repairs.APPLY}, x `P.max(axis=1)`", timings, spec, repairs.APPLY, bound)
+            for spec, bound in repairs.APPLY_READS.items()
+        ],
+    ]
+
+
+def _every_fit(timings: Sequence[Timing]) -> list[Claim]:
+    """Return one claim for each bound: the slowest fit that has it."""
+    by_bound: dict[float, list[Timing]] = {}
+    for timing in timings:
+        if timing.case.how == repairs.FIT and not timing.failure:
+            by_bound.setdefault(repairs.small_bound(timing.case.number), []).append(timing)
+    slowest = {bound: max(several, key=lambda t: t.median) for bound, several in by_bound.items()}
+    words = "fit at {:,} x {:,}, the slowest of {}: {}"
+    return [
+        _under(words.format(*repairs.SMALL, len(by_bound[bound]), t.case.number), t.median, bound, "s")
+        for bound, t in slowest.items()
+    ]
+
+
+def _median(timing: Timing) -> float | None:
+    return None if timing.failure else timing.median
+
+
 def _megabytes(name: str) -> float:
+    if name.startswith(f"{repairs.MATRIX}:"):
+        return repairs.MATRIX_MB
     return _SUITE_MEMORY_MB if name.startswith(measurement.DEFAULT) else _MEMORY_MB
 
 

@@ -17,6 +17,7 @@ import measure_peers
 import measurement
 import numpy as np
 import ours
+import repairs
 from harness import Case
 from workload import Workload, classifier
 
@@ -55,6 +56,7 @@ def _find(work: Workload, wanted: tuple[str, ...]) -> Case:
         *ours.measures(work),
         *measurement.cases(work),
         *ours.fits(work),
+        *repairs.matrix(work),
         *measure_peers.measures(work),
         *fit_peers.fits(work),
     ]

@@ -14,6 +14,7 @@ import measure_peers
 import measurement
 import memory
 import ours
+import repairs
 import startup
 import tables
 from claims import Races, claims, fastest, find
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _stream(options),
         _measurement(work, options),
         _resampled(options),
+        _repairs(work, options),
+        _every_fit(options),
     )
     mine = memory.extra_megabytes(work, _claimed(races), 3 * options.limit)
     theirs = memory.extra_megabytes(work, _best_peers(races), 3 * options.limit)
@@ -50,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "## Fastest right peers\n\n" + tables.summed_peers({n: fastest(races.measures, n) for n in ours.NUMBERS}),
         "## Measurement\n\n" + tables.timing_table(races.measurement, 2),
         "## Fits\n\n" + tables.timing_table(races.fits, 2),
+        "## Repairs\n\n" + tables.timing_table(races.repairs, 2),
         f"## Stream of {options.pairs:,} pairs\n\n" + tables.timing_table(races.stream, 1),
         "## Peak memory beyond the input\n\n" + tables.figures(mine | theirs, ("call", "MB"), 1.0),
         "## Start\n\n" + tables.figures(start, ("what", "ms"), 1e3),
@@ -105,12 +109,27 @@ def _resampled(options: argparse.Namespace) -> list[Timing]:
     return race([*ours.bases(work), *measurement.resampled(work)], options.limit, _say)
 
 
+def _repairs(work: Workload, options: argparse.Namespace) -> list[Timing]:
+    _say(f"repairs, {work.shape[0]:,} x {work.shape[1]:,}")
+    peers = [] if options.no_peers else repairs.peers(work)
+    return race([*ours.bases(work), *repairs.cases(work), *repairs.matrix(work), *peers], options.limit, _say)
+
+
+def _every_fit(options: argparse.Namespace) -> list[Timing]:
+    if options.no_small:
+        return []
+    work = classifier(*repairs.SMALL)
+    _say(f"the fit of every method, {work.shape[0]:,} x {work.shape[1]:,}")
+    return race([*ours.bases(work), *repairs.small(work)], options.limit, _say)
+
+
 def _small(options: argparse.Namespace, races: Races) -> list[str]:
     if options.no_small:
         return []
     work = classifier(*_SMALL)
     heads = [f"## {what}, {_SMALL[0]:,} x {_SMALL[1]:,}\n\n" for what in ("Measures", "Fits", "Suites with replicates")]
-    timings = _measures(work, options), _fits(work, options), races.resampled
+    heads.append("## Fit of every method, {:,} x {:,}\n\n".format(*repairs.SMALL))
+    timings = _measures(work, options), _fits(work, options), races.resampled, races.every_fit
     return [head + tables.timing_table(t, 2) for head, t in zip(heads, timings, strict=True)]
 
 
@@ -118,7 +137,8 @@ def _claimed(races: Races) -> list[Case]:
     """Return the cases whose memory we claim."""
     together = [find(races.measures, ours.ALL, how) for how in (ours.FROM_PROBABILITIES, ours.FROM_LOGITS)]
     suite = find(races.measurement, measurement.DEFAULT, measurement.SUITE)
-    return [t.case for t in (*together, find(races.fits, "temperature", ours.FIT), suite)]
+    matrix = find(races.repairs, repairs.MATRIX, repairs.HALF)
+    return [t.case for t in (*together, find(races.fits, "temperature", ours.FIT), suite, matrix)]
 
 
 def _best_peers(races: Races) -> list[Case]:

@@ -12,9 +12,11 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from calibrant.registry import entries
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 MODULES = (
-    *("harness", "workload", "ours", "measurement", "claims", "tables"),
+    *("harness", "workload", "ours", "measurement", "repairs", "claims", "tables"),
     *("methods_sets", "methods_peers", "methods_cells", "methods_why", "methods_page", "methods"),
 )
 
@@ -59,15 +61,15 @@ def _rows(page: str, heading: str) -> list[list[str]]:
 
 
 def test_every_number_of_ours_is_measured(page):
-    sections = ("Measures", "Measurement", "Fits", "Stream of 2,000 pairs")
+    sections = ("Measures", "Measurement", "Fits", "Repairs", "Stream of 2,000 pairs")
     times = {(row[0], row[2]): row[5] for section in sections for row in _rows(page, section)}
-    assert len(times) == 2 + 4 + 7 + 8 + 5 + 2
+    assert len(times) == 2 + 4 + 7 + 8 + 5 + 15 + 2
     assert all(float(ms) > 0 for ms in times.values())
 
 
 def test_every_claim_is_judged_or_says_that_it_was_not_measured(page):
     verdicts = [row[3] for row in _rows(page, "Claims")]
-    assert len(verdicts) == 6 + 3 + 8 + 2 + 4 + 2
+    assert len(verdicts) == 6 + 3 + 8 + 2 + 10 + 5 + 2
     assert verdicts[:6].count("not measured") == 0
     assert verdicts[6:9] == ["not measured"] * 3  # those against peers, of which there are none here
     assert [i for i, told in enumerate(verdicts[9:19]) if told == "not measured"] == [1, 2, 8, 9]  # and with replicates
@@ -237,7 +239,7 @@ def test_every_calibrator_is_in_the_table_of_methods(bench, prediction_sets):
     assert {peer.of for peer in peers} - {""} <= known
     assert len({peer.name for peer in peers}) == len(peers)
     for peer in peers:
-        assert not peer.like or registry.create("calibrator", peer.like).entry.name == peer.of
+        assert not peer.like or registry.create("calibrator", peer.like).entry.name in known
 
 
 def test_figures_of_a_method_are_those_of_calibrant(bench, prediction_sets):
@@ -293,8 +295,24 @@ def test_a_pair_of_the_same_name_says_who_is_closer_and_by_how_much(bench, tmp_p
         told = {"set": "s", "method": name, "nll": float(np.mean(rows)), "fit_nll": fit, "lost": 0}
         cache.put(told, np.array(rows))
     pair = page._pair(cache, one, peer)
-    assert (pair.test, pair.fit, pair.like) == (0.5, -1.0, None)
+    assert (pair.test, pair.few, pair.fit, pair.like) == (0.5, 0.0, -1.0, None)
     assert pair.error == pytest.approx(np.std([0, 1, 0, 1], ddof=1) / 2)
     assert "-1.00000 (ours)" in pair.cells
     assert page._counts(peer, [pair, "an infinite NLL", ""])[2:] == ["1", "0", "0", "1", "+0.50000", "1"]
     assert page._ranks([2.0, 1.0, 2.0, np.inf]) == [2.5, 1.0, 2.5, 4.0]
+
+
+def test_the_slowest_fit_of_each_bound_is_judged(bench):
+    repairs, harness = bench["repairs"], bench["harness"]
+
+    def timing(spec, seconds):
+        return harness.Timing(harness.Case(spec, "calibrant", repairs.FIT, lambda: lambda: 0.0), [seconds], 0.0)
+
+    told = bench["claims"]._every_fit([timing("vector", 0.1), timing("platt", 0.4), timing("auto", 5.0)])
+    assert [(claim.words.split()[-1], claim.holds) for claim in told] == [("platt", False), ("auto", True)]
+
+
+def test_every_registered_calibrator_is_timed(bench):
+    work = bench["workload"].classifier(50, 3)
+    specs = [case.number for case in bench["repairs"].small(work)]
+    assert set(specs) == {entry.name for entry in entries("calibrator")} | {"auto(candidates='quick')"}
