@@ -55,7 +55,10 @@ class TestResult:
         return f"<code>{html.escape(repr(self))}</code>"
 
 
-EXACT = "at most the nominal one at every n and with any weights: labels are redrawn"
+EXACT = (
+    "at most the nominal one at every n and with any weights: labels are redrawn; of rows that share an id as if they "
+    "were right and wrong together, which need not be so"
+)
 ASYMPTOTIC = "asymptotic: docs/theory/tests.md says from how many rows it holds"
 TOGETHER = "rows with the same id are taken to move together"
 

@@ -3,6 +3,10 @@
 If P(Y = c | p) = p_c and rows are independent given their scores, the observed labels and R redrawn ones are
 exchangeable, so (1 + #{redrawn statistics >= observed}) / (R + 1) is at most a with chance at most a, for any statistic
 of scores, labels and weights. Source: Broecker and Smith (2007); the finite-sample rule is that of Monte Carlo tests.
+
+Rows that share an id get one uniform, and with ids it is counted from a row's largest probability down, so that the
+rows of an id are right together and wrong together whichever classes they hold for likely. Where their labels do not
+move so, the observed labels and the redrawn ones are not exchangeable.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from numpy.typing import NDArray
 from calibrant import kernels
 from calibrant.errors import is_whole, require
 from calibrant.metrics.relabelling import Relabellings
+from calibrant.metrics.row_blocks import slices
 from calibrant.predictions import Predictions
 
 Floats = NDArray[np.float64]
@@ -36,12 +41,23 @@ def redrawn(predictions: Predictions, replicates: int, seed: int, stream: int = 
 
     Draws of another ``stream`` are independent of these.
     """
+    order = None if predictions.ids is None else _by_rank(predictions)
+    scores = predictions.scores if order is None else np.take_along_axis(predictions.scores, order, axis=1)
     at_once = max(1, _AT_ONCE // len(predictions))
     for start in range(0, replicates, at_once):
         several = range(start, min(start + at_once, replicates))
         uniforms = np.stack([kernels.uniforms(predictions.row_keys, seed ^ stream, r) for r in several])
         total = predictions.summary.total
-        yield from kernels.draw_labels(predictions.scores, uniforms, logits=predictions.logits, total=total)
+        drawn = kernels.draw_labels(scores, uniforms, logits=predictions.logits, total=total)
+        yield from drawn if order is None else (order[np.arange(len(one)), one] for one in drawn)
+
+
+def _by_rank(predictions: Predictions) -> NDArray[np.int32]:
+    """Return the classes of each row (n, k) from the most likely one down, some rows at a time."""
+    order = np.empty(predictions.scores.shape, np.int32)
+    for some in slices(len(order), predictions.k):
+        order[some] = np.argsort(-predictions.scores[some], axis=1, kind="stable")
+    return order
 
 
 def relabellings(predictions: Predictions, replicates: int, seed: int, stream: int = _STREAM) -> Iterator[Relabellings]:

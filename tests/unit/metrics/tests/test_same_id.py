@@ -7,6 +7,7 @@ from calibrant import Predictions
 from calibrant.metrics.tests import test as make_test
 from calibrant.metrics.tests.base import TOGETHER
 from calibrant.metrics.tests.distinct_blocks import lots
+from calibrant.metrics.tests.redraw import redrawn
 from simulation import simulate, softmax
 
 
@@ -95,3 +96,24 @@ def test_sizes_where_labels_of_an_id_move_together(spec):
     rejected = sum(test(clustered(seed)).p_value <= 0.1 for seed in range(200))
     # 20 are expected; more than 44 have a chance of 2e-7, and of 2e-5 at the size of 12 % that 60 ids may have
     assert rejected <= 44
+
+
+def test_rows_of_an_id_are_redrawn_by_rank():
+    p = np.tile([[0.6, 0.4], [0.3, 0.7], [0.1, 0.9]], (20, 1))
+    drawn = np.array([*redrawn(Predictions.from_probabilities(p, ids=np.repeat(np.arange(20), 3)), 200, 0)])
+    right = (drawn == p.argmax(1)).reshape(200, 20, 3)
+    assert (right[..., 0] <= right[..., 1]).all()  # one that is likelier is right whenever the others are
+    assert (right[..., 1] <= right[..., 2]).all()
+    # 4,000 draws: four standard errors are 0.031
+    np.testing.assert_allclose(right.mean((0, 1)), [0.6, 0.7, 0.9], atol=0.031)
+
+
+def test_size_where_rows_of_an_id_have_different_top_classes_and_independent_labels():
+    rejected = 0
+    for seed in range(200):
+        p = np.tile([[0.6, 0.4], [0.4, 0.6]], (50, 1))
+        labels = (np.random.default_rng(seed).random(100) > p[:, 0]).astype(int)
+        batch = Predictions.from_probabilities(p, labels, ids=np.repeat(np.arange(50), 2))
+        rejected += make_test("consistency(replicates=19)")(batch).p_value <= 0.05
+    # at most 10 are expected; more than 22 have a chance of 2e-4 (32 where the classes are coupled)
+    assert rejected <= 22
