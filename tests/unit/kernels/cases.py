@@ -7,6 +7,7 @@ import numpy as np
 
 # Widths around whole groups of eight lanes and beyond; the rows are few, since every width takes the same path.
 SHAPES = [(1, 2), (1000, 2), (2, 3), (203, 7), (203, 8), (203, 9), (101, 15), (101, 16), (101, 17)]
+SHAPES += [(21, 63), (21, 64), (21, 65), (21, 127), (21, 128), (21, 129)]  # stretches of 64 classes, and their ends
 SHAPES += [(60, 100), (21, 1000), (2, 131072)]
 BIG_SHAPES = [(120_000, 9), (1_100, 1_000)]  # above the million entries from which several threads work
 
