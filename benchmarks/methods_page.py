@@ -149,21 +149,27 @@ def _ranks(values: Sequence[float]) -> list[float]:
 
 @dataclass(frozen=True)
 class Pair:
-    """Ours less the peer's log loss on one set, its standard error, that on the rows of the fit, that of ``like``."""
+    """Ours less the peer's log loss on one set, its standard error, and that on the rows of the fit.
+
+    ``few``: the first without the three rows that differ most. ``like``: the same of our spec of the peer's definition,
+    on the test rows and on those of the fit.
+    """
 
     name: str
     test: float
     error: float
+    few: float
     fit: float
-    like: float | None
+    like: tuple[float, float] | None
 
     @property
     def cells(self) -> list[str]:
         """The row of an exception."""
         noise = "within twice the error" if self.test <= 2 * self.error else "beyond twice the error"
         closer = "peer" if self.fit > SAME else "ours" if self.fit < -SAME else "both alike"
-        like = "–" if self.like is None else f"{self.like:+.5f}"
-        return [self.name, f"{self.test:+.5f} ± {self.error:.5f}", noise, f"{self.fit:+.5f} ({closer})", like]
+        like = "–" if self.like is None else "{:+.5f}, {:+.5f}".format(*self.like)
+        test, few, fit = f"{self.test:+.5f} ± {self.error:.5f}", f"{self.few:+.5f}", f"{self.fit:+.5f} ({closer})"
+        return [self.name, test, noise, few, fit, like]
 
 
 def _pair(cache: Any, one: Set, peer: Method) -> Pair | str:
@@ -175,14 +181,16 @@ def _pair(cache: Any, one: Set, peer: Method) -> Pair | str:
     if theirs.get("failure") or not np.isfinite(theirs["nll"]):
         return str(theirs.get("failure") or "an infinite NLL")
     rows = cache.rows(one.name, name) - cache.rows(one.name, peer.name)
-    fits = [cell.get("fit_nll") for cell in (mine, theirs)]
-    return Pair(
-        one.name,
-        mine["nll"] - theirs["nll"],
-        float(rows.std(ddof=1) / np.sqrt(len(rows))),
-        np.nan if None in fits else fits[0] - fits[1],
-        None if like is None or like.get("failure") else like["nll"] - theirs["nll"],
-    )
+    error, fit = float(rows.std(ddof=1) / np.sqrt(len(rows))), _on_fit(mine, theirs)
+    same = None if like is None or like.get("failure") else (like["nll"] - theirs["nll"], _on_fit(like, theirs))
+    few = float(rows[np.argsort(-np.abs(rows))[3:]].sum())
+    return Pair(one.name, mine["nll"] - theirs["nll"], error, few / len(rows), fit, same)
+
+
+def _on_fit(mine: dict[str, Any], theirs: dict[str, Any]) -> float:
+    """Return the difference on the rows of the fit, nan where one of them was stopped before that."""
+    ours, peer = mine.get("fit_nll"), theirs.get("fit_nll")
+    return np.nan if ours is None or peer is None else ours - peer
 
 
 def pairs(cache: Any, sets: Sequence[Set], methods: Sequence[Method]) -> str:
@@ -198,8 +206,8 @@ def pairs(cache: Any, sets: Sequence[Set], methods: Sequence[Method]) -> str:
         table(head, counted),
         "### Where ours is worse by more than 1e-4",
         "± is the standard error of the mean of the paired differences. On the rows of the fit: ours less the peer, "
-        "and who lies closer to them. Same definition: our spec of the peer's definition less the peer, on the test "
-        "rows.",
+        "and who lies closer to them. But for three rows: without the three test rows that differ most. Where the "
+        "definitions differ and ours has the peer's too, the last column is our spec of it less the peer.",
     ]  # fmt: skip
     told += [_exceptions(peer, [p for p in of if isinstance(p, Pair) and p.test > SAME]) for peer, of in found.items()]
     return "\n\n".join(part for part in told if part)
@@ -218,8 +226,8 @@ def _exceptions(peer: Method, worse: Sequence[Pair]) -> str:
     """Return what explains the sets on which ours is worse, and these sets."""
     if not worse:
         return ""
-    like = f"same definition: {peer.like}" if peer.like else "same definition"
-    head = ("set", "ours - peer", "", "on the rows of the fit", like)
+    like = f"{peer.like} - peer, on the test, on the fit" if peer.like else "same definition"
+    head = ("set", "ours - peer", "noise", "but for three rows", "on the rows of the fit", like)
     why = WHY.get(peer.name, "")
     parts = [f"#### {peer.of}, against {peer.name}", why, table(head, [pair.cells for pair in worse])]
     return "\n\n".join(part for part in parts if part)

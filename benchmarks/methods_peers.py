@@ -1,7 +1,7 @@
 """How each method is fitted and applied, ours and the peers': each as its package offers it, with its own defaults.
 
-A peer that takes logits gets them where a set has them, else probabilities; nothing is clipped here that the peer does
-not clip itself. Rows that do not sum to 1 are divided by their sums afterwards.
+A peer that takes logits gets them where a set has them, else probabilities. Nothing is clipped here that the peer does
+not clip itself, and rows that do not sum to 1 are divided by their sums.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from methods_sets import Floats, Rows, log, log_normalized
 Apply = Callable[[Rows], Floats]  # log-probabilities of rows
 OURS = "calibrant"
 _BINS = 10  # where a peer has no default
+_REST = ", one against the rest"
+_FREE = "dirichlet(off_diagonal=1e-06, intercept=1e-06, prior=0.001)"  # as good as without penalties
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,6 @@ def _batch(rows: Rows) -> Any:
 
 
 def peers() -> list[Method]:
-    """Return the peers' methods."""
     return [*_probmetrics_methods(), *_netcal_methods(), *_sklearn_methods(), *_other_methods()]
 
 
@@ -83,16 +84,17 @@ def _probmetrics_methods() -> list[Method]:
         method("ts-mix", "temperature", "ts-mix"),
         method("guo-ts", "temperature", "guo-ts"),
         method("ETS, mse", "ensemble_temperature", "ETSCalibrator", "ensemble_temperature(loss='brier')", loss="mse"),
-        method("ETS, ce", "ensemble_temperature", "ETSCalibrator", loss="ce"),
-        method("vector scaling", "vector", "VectorScalingCalibrator"),
-        method("matrix scaling", "matrix", "MatrixScalingCalibrator"),
+        method("ETS, ce", "ensemble_temperature", "ETSCalibrator", "ensemble_temperature(prior=1e-06)", loss="ce"),
+        method("vector scaling", "vector", "VectorScalingCalibrator", "vector(prior=0.001)"),
+        method("matrix scaling", "matrix", "MatrixScalingCalibrator", _FREE),
         method("svs", "svs", "svs", "svs(features='logits', penalty=1.0)"),
         method("sms", "sms", "sms", "sms(features='logits', penalty=1.0)"),
         method("cir", "isotonic", "cir", "isotonic(lines='probability')"),
-        method("affine-scaling, one against the rest", "platt", "one-vs-rest", kind_of="affine-scaling"),
-        method("quadratic-scaling, one against the rest", "quadratic", "one-vs-rest", kind_of="quadratic-scaling"),
+        method("affine-scaling" + _REST, "platt", "one-vs-rest", "platt(prior=0.001)", kind_of="affine-scaling"),
+        method("quadratic-scaling" + _REST, "quadratic", "one-vs-rest", "quadratic(prior=0.001, ridge=0.001)",
+               kind_of="quadratic-scaling"),
         method("kernel", "", "KernelCalibrator"),
-    ]
+    ]  # fmt: skip
 
 
 def _probmetrics(kind: str, options: dict[str, Any], rows: Rows) -> Apply:
@@ -104,11 +106,11 @@ def _probmetrics(kind: str, options: dict[str, Any], rows: Rows) -> Apply:
         return (CategoricalLogits if rows.logits else CategoricalProbs)(torch.from_numpy(rows.scores))
 
     if kind == "one-vs-rest":
-        calibrator = calibrators.MulticlassOneVsRestCalibrator(_named(options["kind_of"]))
+        calibrator = calibrators.MulticlassOneVsRestCalibrator(calibrators.get_calibrator(options["kind_of"]))
     elif kind.endswith("Calibrator"):
         calibrator = getattr(calibrators, kind)(**options)
     else:
-        calibrator = _named(kind)
+        calibrator = calibrators.get_calibrator(kind)
     calibrator.fit_torch(distribution(rows), torch.from_numpy(rows.labels))
 
     def apply(other: Rows) -> Floats:
@@ -121,20 +123,14 @@ def _probmetrics(kind: str, options: dict[str, Any], rows: Rows) -> Apply:
     return apply
 
 
-def _named(name: str) -> Any:
-    """Return a calibrator of probmetrics by the name that its factory knows."""
-    from probmetrics.calibrators.factory import get_calibrator
-
-    return get_calibrator(name)
-
-
 def _netcal_methods() -> list[Method]:
-    scaling = {"TemperatureScaling": "temperature", "LogisticCalibration": "vector", "BetaCalibration": "beta"}
-    binning = {"IsotonicRegression": "isotonic", "HistogramBinning": "histogram", "BBQ": "", "ENIR": ""}
-    return [
-        *(Method("netcal", name, partial(_netcal, "scaling", name), of) for name, of in scaling.items()),
-        *(Method("netcal", name, partial(_netcal, "binning", name), of) for name, of in binning.items()),
-    ]
+    found = (
+        ("scaling", "TemperatureScaling", "temperature"), ("scaling", "LogisticCalibration", "vector"),
+        ("scaling", "BetaCalibration", "beta"), ("binning", "IsotonicRegression", "isotonic"),
+        ("binning", "HistogramBinning", "histogram", "histogram(bins=10, edges='width', smoothing=0.0)"),
+        ("binning", "BBQ"), ("binning", "ENIR"),
+    )  # fmt: skip
+    return [Method("netcal", name, partial(_netcal, module, name), *of) for module, name, *of in found]
 
 
 def _netcal(module: str, name: str, rows: Rows) -> Apply:
@@ -173,12 +169,16 @@ def _sklearn(method: str, decides: bool, rows: Rows) -> Apply:
         def predict(self, x: Floats) -> Any:
             return x.argmax(1)
 
-    if decides and rows.logits:
-        Given.decision_function = lambda self, x: x  # type: ignore[attr-defined]
-    elif decides and method == "sigmoid":
+    class Deciding(Given):
+        """One that gives its logits as well."""
+
+        def decision_function(self, x: Floats) -> Floats:
+            return x
+
+    if decides and not rows.logits and method == "sigmoid":
         raise ValueError("the set has no logits, which a decision_function would give")
     every = np.arange(len(rows.labels))
-    classifier = FrozenEstimator(Given().fit(None, None))
+    classifier = FrozenEstimator((Deciding if decides and rows.logits else Given)().fit(None, None))
     calibrator = CalibratedClassifierCV(classifier, method=method, cv=[(every, every)], ensemble=False)
 
     def scores(rows: Rows) -> Floats:
@@ -190,19 +190,21 @@ def _sklearn(method: str, decides: bool, rows: Rows) -> Apply:
 
 def _other_methods() -> list[Method]:
     penalised = {"reg_lambda": 1e-3, "reg_mu": 1e-3}
-    binned = "{}, 10 bins"
+    binned = (
+        ("HistogramMarginalCalibrator", "histogram", "histogram(bins=10, smoothing=0.0)"),
+        ("PlattBinnerMarginalCalibrator", "scaling_binning", "scaling_binning(method='platt', bins=10)"),
+    )
+    ties, pairs = "venn_abers(zero=1e-15)", "venn_abers(strategy='one_vs_one', zero=1e-15)"  # equal scores stay equal
     return [
-        Method("dirichletcal", "without penalty", partial(_dirichletcal, {}), "dirichlet"),
+        Method("dirichletcal", "without penalty", partial(_dirichletcal, {}), "dirichlet", _FREE),
         Method("dirichletcal", "lambda and mu 1e-3", partial(_dirichletcal, penalised), "dirichlet"),
-        Method("venn-abers", "one_vs_all", partial(_venn_abers, "one_vs_all"), "venn_abers"),
-        Method("venn-abers", "one_vs_one", partial(_venn_abers, "one_vs_one"), "venn_abers",
-               "venn_abers(strategy='one_vs_one')"),
-        Method("betacal", "abm, one against the rest", partial(_against_the_rest, "BetacalCalibrator"), "beta"),
+        Method("venn-abers", "one_vs_all", partial(_venn_abers, "one_vs_all"), "venn_abers", ties),
+        Method("venn-abers", "one_vs_one", partial(_venn_abers, "one_vs_one"), "venn_abers", pairs),
+        Method("betacal", "abm" + _REST, partial(_against_the_rest, "BetacalCalibrator"), "beta",
+               "beta(prior=0.001, ridge=0.001)"),
         Method("splinecalib", "one against the rest", partial(_against_the_rest, "MLISplineCalibrator"), "spline"),
-        Method("uncertainty-calibration", binned.format("HistogramMarginalCalibrator"),
-               partial(_uncertainty_calibration, "HistogramMarginalCalibrator"), "histogram"),
-        Method("uncertainty-calibration", binned.format("PlattBinnerMarginalCalibrator"),
-               partial(_uncertainty_calibration, "PlattBinnerMarginalCalibrator"), "scaling_binning"),
+        *(Method("uncertainty-calibration", f"{name}, {_BINS} bins", partial(_uncertainty_calibration, name), *of)
+          for name, *of in binned),
     ]  # fmt: skip
 
 
