@@ -175,3 +175,10 @@ def test_logits_and_probabilities_do_not_merge_as_rows(spec):
     logits = Predictions.from_logits(np.log(batch.scores), batch.labels)
     with pytest.raises(DataError, match="same kind of scores"):
         found.statistic(batch).merge(found.statistic(logits))
+
+
+def test_the_grid_from_a_threshold_keeps_scores_that_round_above_one():
+    p = np.array([[1 + 1e-7, 0.0], [0.5, 0.5]])
+    batch = Predictions.from_probabilities(p, [0, 1])
+    grid = EqualMass(bins=4, threshold=0.01, exact_entries=1).gather(ClassWise(), batch, squares=False)
+    assert grid.binned.rows.sum(1).tolist() == [2, 1]

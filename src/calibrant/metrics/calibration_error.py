@@ -26,7 +26,7 @@ from calibrant.errors import require
 from calibrant.estimate import Estimate
 from calibrant.metrics.base import Metric
 from calibrant.metrics.estimators import Binning
-from calibrant.metrics.estimators.equal_mass import Gathered
+from calibrant.metrics.estimators.equal_mass import Gathered, with_room
 from calibrant.metrics.estimators.fixed import FixedBins
 from calibrant.metrics.notions import Notion
 from calibrant.metrics.pairs import AGGREGATES
@@ -179,7 +179,8 @@ class CalibrationError(Metric):
         """Return the same measure on the bins found in ``sums``."""
         if self.binning != "mass":
             return self
-        fixed = FixedBins(edges=self._binning.finish(sums).edges, right=True)
+        edges = self._binning.finish(sums).edges
+        fixed = FixedBins(edges=with_room(edges) if self.threshold else edges, right=True)
         return replace(self, bins_in_use=fixed)
 
     def reweighted_sums(self, predictions: Predictions, weights: Floats) -> list[Any]:

@@ -188,3 +188,16 @@ def test_resampled_noise_is_that_of_an_unbiased_variance():
     np.testing.assert_allclose(
         intervals._noise(sums, sums.rows, boot, boot)[:, 0, 0], np.array([-0.1, 0.1]) * np.sqrt(20 / 19)
     )
+
+
+@pytest.mark.parametrize("certain", [60, 200])
+def test_scores_that_round_above_one_stay_in_the_bins_of_a_threshold(certain):
+    p = np.random.default_rng(0).dirichlet(np.ones(3), 200).astype(np.float32)
+    p[:certain], above = [1, 0, 0], np.nextafter(np.float32(1), np.float32(2))
+    labels = np.where(np.arange(200) % 4, p.argmax(1), 1)
+    one = evaluate(Predictions.from_probabilities(p, labels), ["tace"], replicates=40)["tace"]
+    p[:certain, 0] = above
+    other = evaluate(Predictions.from_probabilities(p, labels), ["tace"], replicates=40)["tace"]
+    for name in ("value", "null", "null_low", "null_high"):
+        assert getattr(other, name) == pytest.approx(getattr(one, name), abs=1e-6)  # roundings of float32
+    assert (other.low is None) == (one.low is None)

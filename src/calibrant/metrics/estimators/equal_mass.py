@@ -29,6 +29,7 @@ from calibrant.predictions import Predictions
 from calibrant.registry import register
 from calibrant.statistics import BinSums, Merging, Statistic
 from calibrant.statistics.bin_sums import bin_starts, common_unit
+from calibrant.validation import HALF_ROW_SUM_TOLERANCE
 
 Floats = NDArray[np.float64]
 
@@ -242,4 +243,10 @@ def _grid(columns: int, threshold: float) -> Floats:
     """Return the edges of the fine grid: equal steps in logit from 1e-13 to 1 - 1e-13, closed by threshold and 1."""
     buckets = int(np.clip(_GRID_ENTRIES // columns, 64, 4096))
     steps = 1 / (1 + np.exp(-np.linspace(-30.0, 30.0, buckets - 1)))
-    return np.concatenate([[threshold], steps[steps > threshold], [1.0]])
+    edges = np.concatenate([[threshold], steps[steps > threshold], [1.0]])
+    return with_room(edges) if threshold else edges
+
+
+def with_room(edges: Floats) -> Floats:
+    """Return the edges with those at 1 raised to where a valid score may round to; bins from 0 on take them anyway."""
+    return np.where(edges == 1, 1 + HALF_ROW_SUM_TOLERANCE, edges)
