@@ -1,5 +1,7 @@
 """What other packages compute, on two rows that can be done on paper, and the option ``like`` around it."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -176,3 +178,13 @@ def test_where_the_package_raises_there_is_no_number():
     found = measure("ece(like='netcal')")(rows([0.6, 0.3, 0.1], [0.3, 0.6, 0.1], labels=[0, 1]))
     assert np.isnan(float(found))
     assert found.notes[0].startswith("netcal raises RuntimeError: at most two")
+
+
+@pytest.mark.parametrize("name", ["ece", "sce"])
+def test_one_edge_of_mapie_gives_no_number_and_no_warning(name):
+    batch = Predictions.from_probabilities([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]], [0, 2])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = measure(f"{name}(like='mapie', bins=1)")(batch)
+    assert np.isnan(found.value)
+    assert found.notes[0] == "mapie gives no number here"

@@ -35,7 +35,8 @@ def _error(scores: Scores, outcomes: np.ndarray, bins: int) -> float:
     index = np.searchsorted(np.linspace(0.0, 1.0, bins), scores, side="left")
     found = binned(index, scores, outcomes, bins + 1)
     rows, gaps = found.rows[:bins], found.gaps[:bins]
-    return float(np.sum(rows * gaps) / np.sum(rows))
+    with np.errstate(invalid="ignore"):  # one edge has no bin but that of 0
+        return float(np.sum(rows * gaps) / np.sum(rows))
 
 
 def kolmogorov_smirnov(p: Scores, y: Labels, bins: None) -> float:
@@ -63,7 +64,10 @@ def _cumulated(scores: Scores, outcomes: np.ndarray) -> tuple[np.ndarray, np.flo
     return sums, np.float64(np.sqrt(np.sum(scores * (1 - scores))) / n)
 
 
-_EDGES = "the number of bins is one of edges: there is one interval fewer, and a bin of its own for exactly 0"
+_EDGES = (
+    "the number of bins is one of edges: there is one interval fewer, and a bin of its own for exactly 0; scores that "
+    "round above 1 are in none"
+)
 _SCALED = "in units of the standard error that a calibrated model would have, so not between 0 and 1"
 _SHAKEN = (
     "scores are shaken by a relative 1e-8 from a fixed seed to break ties, so that the number depends on the order of "
