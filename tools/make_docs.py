@@ -16,10 +16,11 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
+from method_pictures import section
+
 from calibrant import methods
 from calibrant.metrics.peers import definitions
 from calibrant.registry import Entry
-from method_pictures import section
 
 ROOT = Path(__file__).parent.parent
 PLACE = re.compile(r"^( *)<!-- source: (\S+) -->\n.*?^ *<!-- end -->", re.M | re.S)

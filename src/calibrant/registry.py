@@ -44,8 +44,8 @@ class Capabilities:
     ``depends_on_row_count`` marks methods that weigh the data against a prior: they use Kish's effective number
     of rows, so that scaling all weights changes nothing, but an integer weight is then not a repetition. ``compared``
     is the spec under which a comparison that names no method holds it: None for the name, "" for not at all.
-    ``uses_features`` marks a method that takes features where there are some and does without elsewhere. ``assumes`` says
-    what must hold for the method to be right, ``suits`` where it is typically used.
+    ``uses_features`` marks a method that takes features where there are some and does without elsewhere. ``assumes``
+    says what must hold for the method to be right, ``suits`` where it is typically used.
     """
 
     preserves_argmax: bool = False

@@ -3,7 +3,19 @@
 import subprocess
 import sys
 
-HEAVY = ("faiss", "torch", "sklearn", "matplotlib", "pandas", "pyarrow", "dask", "fastapi", "onnx", "pytest", "hypothesis")
+HEAVY = (
+    "faiss",
+    "torch",
+    "sklearn",
+    "matplotlib",
+    "pandas",
+    "pyarrow",
+    "dask",
+    "fastapi",
+    "onnx",
+    "pytest",
+    "hypothesis",
+)
 DOORS = ("typer", "rich", "jinja2")
 
 BLOCK = """

@@ -106,7 +106,11 @@ def test_of_very_many_scores_slopes_and_shift_have_the_optimum_of_a_plain_optimi
     given = batch if kind == "probabilities" else Predictions.from_logits(u + 5, batch.labels)
     learnt, beta = fit(given, "svs(penalty=0.5)"), fit(batch, "temperature").beta
     found = scipy.optimize.minimize(
-        slopes_objective, np.r_[[beta] * 3, 0, 0, 0], (u, batch.labels, beta, 0.5), method="BFGS", options={"gtol": 1e-8}
+        slopes_objective,
+        np.r_[[beta] * 3, 0, 0, 0],
+        (u, batch.labels, beta, 0.5),
+        method="BFGS",
+        options={"gtol": 1e-8},
     )
     at = slopes_objective(np.r_[learnt.slopes[0], learnt.shift], u, batch.labels, beta, 0.5)
     assert at == pytest.approx(found.fun, abs=OPTIMUM)

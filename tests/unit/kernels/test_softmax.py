@@ -1,4 +1,4 @@
-"""`softmax`, `log_softmax`, `log_probabilities`, `affine_softmax` and `affine_logits` against plain NumPy in float64."""
+"""`softmax`, `log_softmax`, `log_probabilities`, `affine_softmax` and `affine_logits` against NumPy in float64."""
 
 import numpy as np
 import pytest
