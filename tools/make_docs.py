@@ -129,21 +129,26 @@ def main() -> int:
     """Write the pages; with --check, return 1 if a marked place is out of date."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
-    parser.add_argument("--methods", type=Path, default=ROOT / "docs" / "methods")
+    parser.add_argument("--methods", type=Path, help="write the pages of methods into this folder, and nothing else")
     parser.add_argument("--no-pictures", action="store_true", help="leave out what each calibrator does to two sets")
     options = parser.parse_args()
-    stale = []
-    for path in [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]:
-        text = path.read_text()
-        if with_sources(text) != text:
-            stale.append(path.relative_to(ROOT))
-            if not options.check:
-                path.write_text(with_sources(text))
-    if not options.check:
+    if options.methods:
         write_methods(options.methods, pictures=not options.no_pictures)
-    elif stale:
-        print(f"out of date, run make docs: {', '.join(map(str, stale))}")
-    return int(options.check and bool(stale))
+        return 0
+    stale = [path for path in [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))] if _is_stale(path)]
+    if options.check:
+        told = ", ".join(str(path.relative_to(ROOT)) for path in stale)
+        print(f"out of date, run make docs: {told}" if stale else "all places are up to date")
+        return int(bool(stale))
+    for path in stale:
+        path.write_text(with_sources(path.read_text()))
+    write_methods(ROOT / "docs" / "methods", pictures=not options.no_pictures)
+    return 0
+
+
+def _is_stale(path: Path) -> bool:
+    text = path.read_text()
+    return with_sources(text) != text
 
 
 if __name__ == "__main__":
