@@ -24,7 +24,7 @@ MATRIX, MATRIX_SECONDS, MATRIX_MB = "sms", 60.0, 2000.0  # on half of the rows
 SMALL = (5_000, 10)
 _SINGLE, _CROSS_VALIDATED = 0.3, 3.0  # seconds at the small size
 _QUICK = "auto(candidates='quick')"
-SMALL_SECONDS = {"auto": 8.0, _QUICK: 3.0, **dict.fromkeys(("sms", "matrix", "dirichlet"), _CROSS_VALIDATED)}
+SMALL_SECONDS = {"auto": 8.0, _QUICK: 3.0, **dict.fromkeys(("svs", "sms", "matrix", "dirichlet"), _CROSS_VALIDATED)}
 
 
 def cases(work: Workload) -> list[Case]:
