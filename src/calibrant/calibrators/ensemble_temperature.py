@@ -92,17 +92,10 @@ def _nearest(rows: FitRows, beta: float) -> tuple[Floats, float]:
         u, w = rows.log_probabilities(block), rows.weights[block]
         pair = [softmax(NUMPY, beta * u), np.exp(u)]
         for i, p in enumerate(pair):
-            target[i] += w @ _at_label(rows, p, block)
+            target[i] += w @ rows.at_label(p, block)
             for j, q in enumerate(pair):
                 gram[i, j] += w @ np.einsum("ij,ij->i", p, q)
     return nearest_mixture(gram, target)
-
-
-def _at_label(rows: FitRows, p: Floats, block: slice) -> Floats:
-    if rows.labels is not None:
-        return np.asarray(p[np.arange(len(p)), rows.labels[block]])
-    assert rows.soft is not None
-    return np.asarray(np.einsum("ij,ij->i", rows.soft[block], p))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -34,19 +34,11 @@ def _losses(rows: FitRows, beta: float, changes: Floats) -> Floats:
     found = np.empty((len(rows.scores), changes.shape[-1]))
     for block in rows.slices():
         u = rows.log_probabilities(block)
-        top, own = u.max(1), _at_label(rows, u, block)
+        top, own = u.max(1), rows.at_label(u, block)
         for g in range(found.shape[1]):
             b = np.broadcast_to(beta * np.exp(changes[block, g] if changes.ndim == 2 else changes[g]), len(u))
             found[block, g] = np.log(np.exp(b[:, None] * (u - top[:, None])).sum(1)) + b * (top - own)
     return found
-
-
-def _at_label(rows: FitRows, u: Floats, block: slice) -> Floats:
-    if rows.soft is not None:
-        return np.asarray(np.einsum("ij,ij->i", rows.soft[block], u))
-    assert rows.labels is not None
-    picked: Floats = u[np.arange(len(u)), rows.labels[block]]
-    return picked
 
 
 def _posterior_mean(ops: Ops, evidence: Any, width: float) -> Any:

@@ -48,18 +48,10 @@ def _loss(rows: FitRows, betas: Floats) -> tuple[float, Floats]:
     value, slopes = 0.0, np.empty(len(betas))
     for block in rows.slices():
         b, w, u = betas[block], rows.weights[block], rows.log_probabilities(block)
-        own = _at_label(rows, u, block)
+        own = rows.at_label(u, block)
         top = u.max(1)
         shifted = np.exp(b[:, None] * (u - top[:, None]))
         sums = shifted.sum(1)
         value += float(w @ (np.log(sums) + b * (top - own)))
         slopes[block] = w * b * ((shifted * u).sum(1) / sums - own)
     return value, slopes
-
-
-def _at_label(rows: FitRows, u: Floats, block: slice) -> Floats:
-    if rows.soft is not None:
-        return np.asarray(np.einsum("ij,ij->i", rows.soft[block], u))
-    assert rows.labels is not None
-    picked: Floats = u[np.arange(len(u)), rows.labels[block]]
-    return picked

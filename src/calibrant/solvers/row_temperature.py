@@ -83,7 +83,7 @@ def _at(rows: FitRows, features: Floats, beta: float, theta: Floats, ridge: floa
         scaled = b[:, None] * u
         shifted = np.exp(scaled - scaled.max(1, keepdims=True))
         sums = shifted.sum(1)
-        at_label = _at_label(rows, u, block)
+        at_label = rows.at_label(u, block)
         mean = (shifted * u).sum(1) / sums
         spread = (shifted * np.square(u - mean[:, None])).sum(1) / sums
         value += float(w @ (np.log(sums) + scaled.max(1) - b * at_label))
@@ -92,12 +92,3 @@ def _at(rows: FitRows, features: Floats, beta: float, theta: Floats, ridge: floa
         expected += (phi * (w * b * b * spread)[:, None]).T @ phi
         extra += (phi * slope[:, None]).T @ phi
     return Point(value, gradient, expected + extra, expected)
-
-
-def _at_label(rows: FitRows, u: Floats, block: slice) -> Floats:
-    """Return the log-probability of each label (b,), its mean over a soft one."""
-    if rows.soft is not None:
-        return np.asarray(np.einsum("ij,ij->i", rows.soft[block], u))
-    assert rows.labels is not None
-    picked: Floats = u[np.arange(len(u)), rows.labels[block]]
-    return picked

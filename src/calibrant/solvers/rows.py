@@ -156,6 +156,14 @@ class FitRows:
         """Return the log-probabilities (b, k) of some rows, at least log `FLOOR`, float64."""
         return _log_probabilities(self.scores[rows], self.total[rows] if self.logits else None)
 
+    def at_label(self, values: Floats, rows: slice) -> Floats:
+        """Return the value of each label (b,), of values (b, k) of some rows; its mean over a soft one."""
+        if self.soft is not None:
+            return np.asarray(np.einsum("ij,ij->i", self.soft[rows], values))
+        assert self.labels is not None
+        picked: Floats = values[np.arange(len(values)), self.labels[rows]]
+        return picked
+
     def slices(self) -> Iterator[slice]:
         """Yield blocks of rows."""
         step = max(1, _BLOCK // self.k)
