@@ -33,9 +33,9 @@ class KernelLocalTest(PairChoices, CalibrationTest):
     Notes
     -----
     Null: labels are drawn from the predicted probabilities, independently given scores and features. One-sided. The
-    level is at most the nominal one at every n, k and with any weights. Rows with the same id are taken to move
-    together: their labels are redrawn from one random number. Rows are kept. Cost O(n^2 (d + k + replicates)) time and
-    O(n replicates) memory, beside O(n k).
+    level is at most the nominal one at every n, k and with any weights where ids do not repeat. Rows with the same id
+    are taken to be right together: their labels are redrawn from one random number, and no level is claimed. Rows are
+    kept. Cost O(n^2 (d + k + replicates)) time and O(n replicates) memory, beside O(n k).
     """
 
     null: ClassVar[str] = "the labels are drawn from the predicted probabilities"

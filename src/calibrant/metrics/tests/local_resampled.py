@@ -39,8 +39,8 @@ class LocalTest(KernelChoices, CalibrationTest):
     Null: labels are drawn from the predicted probabilities, independently given scores and features. One-sided, so that
     it sees what adds to the error: under-confident scores, whose labels vary less than redrawn ones, may hide at
     bandwidths with few neighbours; ``klce_test`` sees both. The level is at most the nominal one at every n, k and with
-    any weights. Rows with the same id are taken to move together: their labels are redrawn from one random number. Rows
-    are kept. Cost O(n^2 (d + k + replicates)) time.
+    any weights where ids do not repeat. Rows with the same id are taken to be right together: their labels are redrawn
+    from one random number, and no level is claimed. Rows are kept. Cost O(n^2 (d + k + replicates)) time.
     """
 
     null: ClassVar[str] = "the labels are drawn from the predicted probabilities"
