@@ -32,6 +32,8 @@ class Metric(ABC):
     What the contract tests verify: ``bounds`` of the value; ``perfect``, the value where every row is certain and
     right (None: it depends); ``repeats``, whether an integer weight is a repetition of its row. A value may be NaN only
     with a note that says why. ``costly`` measures are not computed on redrawn labels and have no null level.
+    ``by_class``: the value tells classes apart, so that a test redraws labels of rows with the same id alike by class
+    and not by right and wrong.
     """
 
     entry: ClassVar[registry.Entry]
@@ -41,6 +43,7 @@ class Metric(ABC):
     perfect: float | None = 0.0
     repeats: bool = True
     costly: bool = False
+    by_class: bool = False
 
     @property
     def name(self) -> str:

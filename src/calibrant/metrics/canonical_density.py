@@ -76,6 +76,7 @@ class EceKdeCanonical(Metric):
 
     bootstraps = False
     costly = True
+    by_class = True
     repeats = False
     bounds = (0.0, 2.0)
     bandwidth: float | None = None

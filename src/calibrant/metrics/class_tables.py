@@ -223,7 +223,7 @@ def _yardstick(
 def _largest(metric: CalibrationError, batch: Predictions, replicates: int, seed: int) -> Iterator[float]:
     """Yield the largest class-wise error for labels redrawn from the probabilities."""
     known = metric.sums(batch)
-    for labels in redrawn(batch, replicates, seed):
+    for labels in redrawn(batch, replicates, seed, together="class"):
         sums = metric.relabelled_sums(known, batch.relabelled(labels.astype(np.int64)))
         yield float(cast(Floats, metric.estimate(sums).per_class).max())
 

@@ -99,6 +99,11 @@ class SquaredCanonicalError(CollectedMeasure):
         require(0 < self.level < 1, "level", "lie between 0 and 1", self.level)
 
     @property
+    def by_class(self) -> bool:  # type: ignore[override]
+        """Whether the whole vector is looked at, in the order of the classes."""
+        return self.top is None
+
+    @property
     def estimand(self) -> str:
         """The same functional of the population, with these cubes."""
         what = "whole vector" if self.top is None else f"{self.top} largest probabilities"

@@ -102,6 +102,7 @@ class SquaredKernelError(CollectedMeasure):
 
     bounds = (-2.0, 2.0)
     bootstraps = False
+    by_class = True
 
     kernel: Literal["laplacian", "total_variation"] = "laplacian"
     bandwidth: float | None = None

@@ -6,7 +6,7 @@ One pass over all pairs of rows serves the observed labels and all redrawn ones.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, cast
 
@@ -20,7 +20,7 @@ from calibrant.metrics.local_cells import Cells, Gaps, local_gaps_in
 from calibrant.metrics.local_choices import TOO_FEW, KernelChoices, told, weighted_median
 from calibrant.metrics.mass_bins import mass_bins, width_bins
 from calibrant.metrics.row_blocks import Rows
-from calibrant.metrics.tests.redraw import redrawn
+from calibrant.metrics.tests.redraw import Together, redrawn
 from calibrant.neighbourhood import Neighbourhood
 from calibrant.predictions import Predictions
 from calibrant.statistics import Collected
@@ -80,6 +80,11 @@ class LocalError(KernelChoices, CollectedMeasure):
         return (-1.0 if self.excess else 0.0), 1.0
 
     @property
+    def by_class(self) -> bool:  # type: ignore[override]
+        """Whether the notion tells classes apart."""
+        return self.notion == "class_wise"
+
+    @property
     def estimand(self) -> str:
         """The statistic in the population, at this bandwidth."""
         over = "the top class" if self.notion == "top_label" else "classes"
@@ -113,6 +118,10 @@ class LocalError(KernelChoices, CollectedMeasure):
         (value, details, notes), by_class = self._found(sums.pooled)
         return self.found(value, len(sums.pooled), *notes, per_class=by_class, details=details)
 
+    def _redrawn(self, rows: Predictions) -> Iterator[NDArray[np.int32]]:
+        together: Together = "class" if self.by_class else "rank"
+        return redrawn(rows, self.redraws, self.seed, _STREAM, together=together)
+
     def _found(self, rows: Predictions) -> tuple[Measured, Floats | None]:
         if len(rows) < 2:
             return Measured(float("nan"), {}, (TOO_FEW,)), None
@@ -120,7 +129,7 @@ class LocalError(KernelChoices, CollectedMeasure):
         require(hard or not self.excess, "labels", "be hard, one class a row, for the excess", "soft labels")
         labels = [rows.hard_labels] if hard else []
         if self.excess:
-            labels += [one.astype(np.int64) for one in redrawn(rows, self.redraws, self.seed, _STREAM)]
+            labels += [one.astype(np.int64) for one in self._redrawn(rows)]
         local = self._local(rows, labels)
         values, (first, *rest) = self._over_columns(local), self._by_column(local.gaps)
         details = {**told(local.around), **self._support(local.gaps, rows.row_weights)}

@@ -65,6 +65,7 @@ class KernelLocalError(PairChoices, CollectedMeasure):
     bootstraps = False
     repeats = False
     costly = True
+    by_class = True
 
     @property
     def estimand(self) -> str:

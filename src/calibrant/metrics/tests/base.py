@@ -7,12 +7,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import numpy as np
-
 from calibrant import registry
 from calibrant.errors import require
 from calibrant.estimate import strict
 from calibrant.metrics.base import MetricStatistic
+from calibrant.metrics.tests.redraw import ids_repeat
 from calibrant.predictions import Predictions, as_predictions
 from calibrant.statistics import Collected
 
@@ -57,16 +56,10 @@ class TestResult:
 
 EXACT = (
     "at most the nominal one at every n and with any weights: labels are redrawn; of rows that share an id as if they "
-    "were right and wrong together, which need not be so"
+    "moved together, which need not be so"
 )
 ASYMPTOTIC = "asymptotic: docs/theory/tests.md says from how many rows it holds"
 TOGETHER = "rows with the same id are taken to move together"
-
-
-def ids_repeat(batch: Predictions) -> bool:
-    """Return whether two rows of the batch share an id."""
-    keys = np.sort(batch.row_keys)
-    return bool((keys[1:] == keys[:-1]).any())
 
 
 def dependence(batch: Predictions) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrant.metrics.kernel_error import block_sums
-from calibrant.metrics.tests.base import ids_repeat
+from calibrant.metrics.tests.redraw import ids_repeat
 from calibrant.metrics.vector_kernels import Kernel
 from calibrant.predictions import Predictions
 

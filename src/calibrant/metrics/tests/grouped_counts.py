@@ -138,7 +138,7 @@ class HosmerLemeshow(CalibrationTest):
     (k - 1) degrees of freedom. In each group, classes with fewer than 5 expected rows are counted together, the rarest
     first, until a count has 5. The level of the resampled p-value is at most the nominal one at every n; that of
     chi-square is asymptotic. Rows with the same id are taken to move together: where ids repeat, labels are redrawn
-    whatever ``p_value`` says, those of an id from one random number. Weights are importances and enter V squared. Rows
+    whatever ``p_value`` says, those of an id together. Weights are importances and enter V squared. Rows
     are kept, and ranks need a copy of the scores. O(n k log k), plus O(cells^3) a group.
     """
 

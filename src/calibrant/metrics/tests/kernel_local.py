@@ -34,8 +34,8 @@ class KernelLocalTest(PairChoices, CalibrationTest):
     -----
     Null: labels are drawn from the predicted probabilities, independently given scores and features. One-sided. The
     level is at most the nominal one at every n, k and with any weights where ids do not repeat. Rows with the same id
-    are taken to be right together: their labels are redrawn from one random number, and no level is claimed. Rows are
-    kept. Cost O(n^2 (d + k + replicates)) time and O(n replicates) memory, beside O(n k).
+    are taken to move together, and so are their labels redrawn; no level is claimed there. Rows are kept.
+    Cost O(n^2 (d + k + replicates)) time and O(n replicates) memory, beside O(n k).
     """
 
     null: ClassVar[str] = "the labels are drawn from the predicted probabilities"

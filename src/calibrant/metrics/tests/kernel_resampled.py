@@ -55,7 +55,7 @@ class KernelTest(CalibrationTest):
     ``"unbiased"`` the level is at most the nominal one at every n, k and with any weights. With ``"block"`` it is
     asymptotic: z = sum_b S_b / sqrt(sum_b S_b^2) over the sums S_b of the blocks, which are independent with mean 0;
     docs/theory/tests.md says from which n. Rows with the same id are taken to move together: their labels are redrawn
-    from one random number, and blocks hold rows of different ids, S_b the sum over the blocks of the same ids, so that
+    together, and blocks hold rows of different ids, S_b the sum over the blocks of the same ids, so that
     it is the number of ids that must be large. Rows are kept. Cost O(n^2 (k + replicates)) time and O(n replicates)
     memory, beside O(n k) for K p; the block form O(n block_size k).
     """

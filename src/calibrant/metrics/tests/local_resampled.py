@@ -16,7 +16,7 @@ import numpy as np
 from calibrant.metrics.local_choices import TOO_FEW, KernelChoices
 from calibrant.metrics.local_error import LocalCalibrationError
 from calibrant.metrics.tests.base import EXACT, CalibrationTest, TestResult, dependence
-from calibrant.metrics.tests.redraw import check_redraws, observed_and_redrawn, upper_p_value
+from calibrant.metrics.tests.redraw import Together, check_redraws, observed_and_redrawn, upper_p_value
 from calibrant.registry import register
 from calibrant.statistics import Collected
 
@@ -39,8 +39,8 @@ class LocalTest(KernelChoices, CalibrationTest):
     Null: labels are drawn from the predicted probabilities, independently given scores and features. One-sided, so that
     it sees what adds to the error: under-confident scores, whose labels vary less than redrawn ones, may hide at
     bandwidths with few neighbours; ``klce_test`` sees both. The level is at most the nominal one at every n, k and with
-    any weights where ids do not repeat. Rows with the same id are taken to be right together: their labels are redrawn
-    from one random number, and no level is claimed. Rows are kept. Cost O(n^2 (d + k + replicates)) time.
+    any weights where ids do not repeat. Rows with the same id are taken to move together, and so are their labels
+    redrawn; no level is claimed there. Rows are kept. Cost O(n^2 (d + k + replicates)) time.
     """
 
     null: ClassVar[str] = "the labels are drawn from the predicted probabilities"
@@ -69,12 +69,16 @@ class LocalTest(KernelChoices, CalibrationTest):
             bins=self.bins,
         )
 
+    @property
+    def _together(self) -> Together:
+        return "class" if self._measure.by_class else "rank"
+
     def result(self, sums: Collected) -> TestResult:
         """Return the LCE, its mean on redrawn labels, and its p-value; NaN with fewer than two rows."""
         batch = sums.pooled
         if len(batch) < 2:
             return self.found(float("nan"), float("nan"), len(batch), TOO_FEW)
-        labels = observed_and_redrawn(batch, self.replicates, self.seed)
+        labels = observed_and_redrawn(batch, self.replicates, self.seed, together=self._together)
         values = self._measure.values_under(batch, list(labels))
         undefined = (_UNDEFINED,) if np.isnan(values[0]) else ()
         details = {"null_mean": float(values[1:].mean()), "replicates": self.replicates}

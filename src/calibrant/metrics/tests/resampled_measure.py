@@ -43,7 +43,8 @@ class Consistency(CalibrationTest):
     Null: labels are drawn from the predicted probabilities, independently given the scores. The level is at most the
     nominal one at every n, with any weights, whatever the measure: p = (1 + #{redrawn >= observed}) / (R + 1). What the
     test can see is what the measure sees: ``ece`` looks at the confidence alone. Rows with the same id
-    are taken to move together: their labels are redrawn from one random number. Rows are kept.
+    are taken to move together: their labels are redrawn together, by class where the measure tells classes
+    apart, else right with right. Rows are kept.
     """
 
     null: ClassVar[str] = "the labels are drawn from the predicted probabilities"
@@ -83,7 +84,7 @@ class Consistency(CalibrationTest):
             metric = metric.pinned(known)
             known = metric.sums(batch)
         yield metric.value(known)
-        for labels in redrawn(batch, self.replicates, self.seed):
+        for labels in redrawn(batch, self.replicates, self.seed, together="class" if metric.by_class else "rank"):
             yield metric.value(metric.relabelled_sums(known, batch.relabelled(labels.astype(np.int64))))
 
     def _p_value(self, values: np.ndarray) -> float:

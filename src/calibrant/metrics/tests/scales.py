@@ -131,7 +131,7 @@ class AdaptiveTest(CalibrationTest):
     is right with the chance that its confidence says). The level is at most the nominal one at every n and k and with
     any weights. Scales 1, 2, 4, ..., 64 are used for as long as there are as many pairs inside cubes as rows; with many
     classes only the coarsest remain, which test the mean residuals of rows whose largest probabilities are alike. Rows
-    with the same id are taken to move together: their labels are redrawn from one random number. Rows are kept. Cost
+    with the same id are taken to move together: their labels are redrawn together. Rows are kept. Cost
     O(replicates n) a scale, memory O(cubes k + n replicates).
     """
 

@@ -20,7 +20,8 @@ from scipy.special import erfc
 
 from calibrant import kernels
 from calibrant.errors import require
-from calibrant.metrics.tests.base import ASYMPTOTIC, TOGETHER, CalibrationTest, TestResult, ids_repeat
+from calibrant.metrics.tests.base import ASYMPTOTIC, TOGETHER, CalibrationTest, TestResult
+from calibrant.metrics.tests.redraw import ids_repeat
 from calibrant.predictions import Predictions
 from calibrant.registry import register
 from calibrant.scoring import ZeroOne

@@ -108,6 +108,51 @@ def test_rows_of_an_id_are_redrawn_by_rank():
     np.testing.assert_allclose(right.mean((0, 1)), [0.6, 0.7, 0.9], atol=0.031)
 
 
+A, B = np.array([0.5, 0.3, 0.2]), np.array([0.1, 0.3, 0.6])
+
+
+@pytest.mark.parametrize("kind", ["probabilities", "logits"])
+def test_classes_of_an_id_are_redrawn_by_a_shared_race(kind):
+    scores, ids = np.tile([A, B, A], (40, 1)), np.repeat(np.arange(40), 3)
+    if kind == "probabilities":
+        batch = Predictions.from_probabilities(scores, ids=ids)
+    else:
+        batch = Predictions.from_logits(np.log(scores) + 3, ids=ids)
+    drawn = np.array([*redrawn(batch, 500, 0, together="class")]).reshape(500, 40, 3)
+    np.testing.assert_array_equal(drawn[..., 0], drawn[..., 2])  # equal rows
+    for c in range(3):
+        a, b = drawn[..., 0] == c, drawn[..., 1] == c
+        both = 1 / np.maximum(A / A[c], B / B[c]).sum()
+        assert both >= A[c] * B[c]
+        # 20,000 draws: four standard errors are at most 0.0142
+        np.testing.assert_allclose([a.mean(), b.mean(), (a & b).mean()], [A[c], B[c], both], atol=0.0142)
+
+
+def test_classes_without_repeated_ids_are_drawn_as_ever():
+    batch = simulate(30)
+    plain, by_class = (np.array([*redrawn(batch, 3, 0, together=how)]) for how in ("rank", "class"))
+    np.testing.assert_array_equal(plain, by_class)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "t_cal(replicates=19)",
+        "hosmer_lemeshow(outcomes='class', replicates=19)",
+        "skce_test(replicates=19)",
+        "consistency(measure='sce', replicates=19)",
+    ],
+)
+def test_counts_of_classes_where_rows_of_an_id_are_opposite_and_independent(spec):
+    rejected = 0
+    for seed in range(60):
+        p = np.tile([[0.6, 0.4], [0.4, 0.6]], (50, 1))
+        labels = (np.random.default_rng(seed).random(100) > p[:, 0]).astype(int)
+        batch = Predictions.from_probabilities(p, labels, ids=np.repeat(np.arange(50), 2))
+        rejected += make_test(spec)(batch).p_value <= 0.05
+    assert rejected <= 10  # at most 3 are expected; more than 10 have a chance of 2e-4
+
+
 def test_size_where_rows_of_an_id_have_different_top_classes_and_independent_labels():
     rejected = 0
     for seed in range(200):
