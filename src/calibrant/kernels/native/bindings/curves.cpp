@@ -1,6 +1,7 @@
 #include "../clones/curves.h"
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "../columns/folded.h"
@@ -15,9 +16,20 @@ namespace {
 constexpr Index kCellsPerKnot = 4;  // few cells hold two knots
 constexpr Index kMostCells = Index{1} << 20;  // of a curve, unless it has more knots: 32 MB
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+// Steepest slope of a cell: the rounding of a place in it, at most half a unit, then stays below 5e-7 in the value.
+template <class T>
+constexpr double kSteepest = 1e-6 / std::numeric_limits<T>::epsilon();
+
+template <class T>
+T from_bits(Index number) {
+  const auto whole = static_cast<typename CellNumber<T>::type>(number);
+  T bits;
+  std::memcpy(&bits, &whole, sizeof bits);
+  return bits;
+}
 
 // The curves of k classes, with the cells that make their pieces fast to find.
+template <class T>
 class OwnedCurves {
  public:
   OwnedCurves(const Vector<const std::int64_t>& offsets, const double* knots, const double* levels,
@@ -44,7 +56,7 @@ class OwnedCurves {
     }
   }
 
-  Curves curves() const {
+  Curves<T> curves() const {
     return {first_.data(),     rate_.data(),   last_.data(),   offset_.data(),
             threshold_.data(), lowest_.data(), cells_.data(),  pieces_.data()};
   }
@@ -56,11 +68,19 @@ class OwnedCurves {
     return static_cast<Index>(cell + offset_[c] - kWholeNumbers);
   }
 
-  // `before` is the last piece that begins in an earlier cell, or the first one; `last` the last that begins in this.
-  Cell cell(Index before, Index last) const {
+  // Cell g of curve c. `before` is the last piece that begins in an earlier cell, or the first one; `last` the last that
+  // begins in this.
+  Cell<T> cell(Index c, Index g, Index before, Index last) const {
     const Piece &left = pieces_[before], &right = pieces_[last];
-    if (last > before + 1) return {kNaN, 0, static_cast<double>(before), static_cast<double>(last)};
-    return {right.knot, right.level, left.slope, right.slope};
+    const double unit = rate_[c] > 0 ? 1 / rate_[c] : 0, steepest = std::max(std::abs(left.slope), std::abs(right.slope));
+    if (last > before + 1 || steepest * unit > kSteepest<T>) {
+      return {std::numeric_limits<T>::quiet_NaN(), 0, from_bits<T>(before), from_bits<T>(last)};
+    }
+    const double middle = first_[c] + static_cast<double>(g) * unit, place = rate_[c] * (right.knot - middle);
+    // A knot that lies in an earlier cell may be far away: the level is then that of the middle.
+    const bool inside = std::abs(place) <= 1;
+    const double level = inside ? right.level : right.level + right.slope * (middle - right.knot);
+    return {T(inside ? place : 0), T(level), T((inside ? left : right).slope * unit), T(right.slope * unit)};
   }
 
   void cut(Index c, Index first, Index last) {
@@ -75,13 +95,13 @@ class OwnedCurves {
     for (Index g = start; g < start + cells; ++g) {
       const Index before = piece;
       while (piece + 1 < last && cell_of(c, pieces_[piece + 1].knot) <= g) ++piece;
-      cells_.push_back(cell(before, piece));
+      cells_.push_back(cell(c, g - start, before, piece));
     }
   }
 
   std::vector<double> first_, rate_, last_, offset_, threshold_, lowest_;
   std::vector<Piece> pieces_;
-  std::vector<Cell> cells_;
+  std::vector<Cell<T>> cells_;
 };
 
 template <class T>
@@ -90,7 +110,7 @@ void apply_all(Matrix<const T> scores, Maybe<const double> log_normalizer, int s
                Vector<const double> slopes, int threads, Matrix<T> out) {
   const Index n = static_cast<Index>(scores.shape(0)), k = static_cast<Index>(scores.shape(1));
   const CurveScale kind = static_cast<CurveScale>(scale);
-  OwnedCurves owned(offsets, knots.data(), levels.data(), slopes.data(), k);
+  OwnedCurves<T> owned(offsets, knots.data(), levels.data(), slopes.data(), k);
   if (offsets.size() > 2) owned.set_ends(offsets.data(), k, kind, log_normalizer.has_value());
   const CurveTask<T> task{scores.data(), n, k, pointer(log_normalizer), kind, owned.curves(), tilt, kNearOne};
   const Blocks blocks = cut_rows(n, k, 0);

@@ -17,20 +17,33 @@ struct Piece {
   double knot, level, slope;
 };
 
-// A part of the range of a curve with at most one knot: the value at x is level + slope * (x - knot), with the slope
-// `before` or `after` the knot. With more knots `knot` is NaN, and `before` and `after` number the first and the last
-// of the pieces that are there.
+// A part of the range of a curve with at most one knot. The value at the place u, in units of the cell from its middle,
+// is level + slope * (u - knot), with the slope `before` or `after` the knot. With more knots, and where a curve is too
+// steep for this precision, `knot` is NaN, and the bits of `before` and `after` number the first and the last of the
+// pieces that are there.
+template <class T>
 struct Cell {
-  double knot, level, before, after;
+  T knot, level, before, after;
+};
+template <class T>
+struct CellNumber;
+template <>
+struct CellNumber<float> {
+  using type = std::int32_t;
+};
+template <>
+struct CellNumber<double> {
+  using type = std::int64_t;
 };
 
 // The curves by class: for each a number, padded by kCurveColumns. The range of a curve is cut into cells, `rate` a
-// unit: x lies in cell min(max(0, (x - first) * rate), last) + offset, rounded to a whole number by the 2^52 that the
-// offset holds. Before `first` a curve is flat. If no score of some neighbours, as a probability or log-probability,
-// lies above `threshold`, their values are `lowest`.
+// unit: x lies at t = min(max(0, (x - first) * rate), last), in the cell that is t rounded to a whole number by the 2^52
+// that the offset holds. If no score of some neighbours, as a probability or log-probability, lies above `threshold`,
+// their values are `lowest`.
+template <class T>
 struct Curves {
   const double *first, *rate, *last, *offset, *threshold, *lowest;
-  const Cell* cells;
+  const Cell<T>* cells;
   const Piece* pieces;
 };
 
@@ -41,7 +54,7 @@ struct CurveTask {
   std::ptrdiff_t n, k;
   const double* log_normalizer;  // of logits; null for probabilities
   CurveScale scale;
-  Curves curves;
+  Curves<T> curves;
   double tilt, near_one;
 };
 

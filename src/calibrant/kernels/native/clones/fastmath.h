@@ -81,9 +81,14 @@ CALIBRANT_INLINE V exp_lanes(V x) {
 }
 CALIBRANT_INLINE d8 exp_lanes(d8 x) { return {exp_lanes(x.lo), exp_lanes(x.hi)}; }
 
-// log(x): log(0) = -infinity, log(infinity) = infinity, the log of a negative number is NaN.
+// A positive x is 2^exponent (1 + f), 1 + f in [sqrt(1/2), sqrt(2)), and log(1 + f) = f - (half - rest), half = f^2 / 2:
+// = 2 atanh(s) = f - f^2/2 + s (f^2/2 + z P(z)), where the first two terms carry the precision.
 template <class V>
-CALIBRANT_INLINE V log_lanes(V x) {
+struct LogParts {
+  V exponent, f, half, rest;
+};
+template <class V>
+CALIBRANT_INLINE LogParts<V> log_parts(V x) {
   using R = Real<V>;
   using Bits = typename R::Bits;
   const V tiny = R::all(R::kSmallestNormal);
@@ -94,14 +99,27 @@ CALIBRANT_INLINE V log_lanes(V x) {
   const V e = where_greater(tiny, x, biased - R::kRaiseExponent, biased);
   const V f = m - R::all(1);
   const V s = f / (f + R::all(2)), z = s * s, half = R::all(0.5f) * f * f;
-  // log(1 + f) = 2 atanh(s) = f - f^2/2 + s (f^2/2 + z P(z)): the first two terms carry the precision
-  const V rest = s * (half + z * polynomial<V>(R::kLog, z)) + e * R::kLn2Low;
-  const V value = e * R::kLn2High + (f - (half - rest));
+  return {e, f, half, s * (half + z * polynomial<V>(R::kLog, z))};
+}
+
+// log(x): log(0) = -infinity, log(infinity) = infinity, the log of a negative number is NaN.
+template <class V>
+CALIBRANT_INLINE V log_lanes(V x) {
+  using R = Real<V>;
+  const LogParts<V> parts = log_parts(x);
+  const V rest = parts.rest + parts.exponent * R::kLn2Low;
+  const V value = parts.exponent * R::kLn2High + (parts.f - (parts.half - rest));
   const V infinity = R::all(1) / R::all(0);
   const V finite = where_greater(x, R::all(R::kLargest), infinity, value);
   return where_greater(x, R::all(0), finite, x < R::all(0) ? infinity - infinity : x - infinity);
 }
 CALIBRANT_INLINE d8 log_lanes(d8 x) { return {log_lanes(x.lo), log_lanes(x.hi)}; }
+
+// log(x) of positive x to 6e-8, whatever its size: what is large is in double precision.
+CALIBRANT_INLINE d8 log_wide(f8 x) {
+  const LogParts<f8> parts = log_parts(x);
+  return widen(parts.exponent) * splat(0.693147180559945309417) + widen(parts.f - (parts.half - parts.rest));
+}
 
 // log(1 + x) for x in [0, 1], precise relative to the result: log(1 + x) = 2 atanh(x / (2 + x)).
 template <class V>
