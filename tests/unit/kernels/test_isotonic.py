@@ -191,6 +191,17 @@ def test_curves_equal_interpolation(small_case, scale, shared):
     assert smooth.mean() > 0.999
 
 
+def test_a_piece_that_is_steeper_than_the_precision_of_a_cell():
+    # 16 cells with bounds at (g + 1/2) / 15: the steep piece lies across the one at 0.1, a knot on either side
+    offsets, knots, levels = np.array([0, 4]), np.array([0, 0.1 - 5e-7, 0.1 + 5e-7, 1]), np.array([0.1, 0.1, 0.9, 0.9])
+    p = (0.1 + np.linspace(-6e-7, 6e-7, 200)).astype(np.float32)
+    scores = np.column_stack([p, 1 - p])
+    found = kernels.apply_curves(scores, offsets, knots, levels, scale="probability")
+    y = np.interp(scores.astype(np.float64), knots, levels)
+    assert np.ptp(y[:, 0]) == pytest.approx(0.8)
+    assert_allclose(found, y / y.sum(1, keepdims=True), rtol=2e-7)
+
+
 def test_curves_give_the_same_bits_for_any_number_of_threads_and_rows(big_case):
     rng, k = np.random.default_rng(8), big_case.shape[1]
     curves, total = random_curves(rng, "odds", k), big_case.total if big_case.logits else None

@@ -76,11 +76,8 @@ class OwnedCurves {
     if (last > before + 1 || steepest * unit > kSteepest<T>) {
       return {std::numeric_limits<T>::quiet_NaN(), 0, from_bits<T>(before), from_bits<T>(last)};
     }
-    const double middle = first_[c] + static_cast<double>(g) * unit, place = rate_[c] * (right.knot - middle);
-    // A knot that lies in an earlier cell may be far away: the level is then that of the middle.
-    const bool inside = std::abs(place) <= 1;
-    const double level = inside ? right.level : right.level + right.slope * (middle - right.knot);
-    return {T(inside ? place : 0), T(level), T((inside ? left : right).slope * unit), T(right.slope * unit)};
+    const double middle = first_[c] + static_cast<double>(g) * unit;
+    return {T(rate_[c] * (right.knot - middle)), T(right.level), T(left.slope * unit), T(right.slope * unit)};
   }
 
   void cut(Index c, Index first, Index last) {
