@@ -194,11 +194,11 @@ def _other_methods() -> list[Method]:
         ("HistogramMarginalCalibrator", "histogram", "histogram(bins=10, smoothing=0.0)"),
         ("PlattBinnerMarginalCalibrator", "scaling_binning", "scaling_binning(method='platt', bins=10)"),
     )
-    ties, pairs = "venn_abers(zero=1e-15)", "venn_abers(strategy='one_vs_one', zero=1e-15)"  # equal scores stay equal
+    pairs = "venn_abers(strategy='one_vs_one')"
     return [
         Method("dirichletcal", "without penalty", partial(_dirichletcal, {}), "dirichlet", _FREE),
         Method("dirichletcal", "lambda and mu 1e-3", partial(_dirichletcal, penalised), "dirichlet"),
-        Method("venn-abers", "one_vs_all", partial(_venn_abers, "one_vs_all"), "venn_abers", ties),
+        Method("venn-abers", "one_vs_all", partial(_venn_abers, "one_vs_all"), "venn_abers"),
         Method("venn-abers", "one_vs_one", partial(_venn_abers, "one_vs_one"), "venn_abers", pairs),
         Method("betacal", "abm" + _REST, partial(_against_the_rest, "BetacalCalibrator"), "beta",
                "beta(prior=0.001, ridge=0.001)"),

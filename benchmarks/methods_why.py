@@ -84,11 +84,6 @@ WHY = {
         "The peer's clip: it adds 1e-12 to each probability. On the rows of the fit both are alike; the difference on "
         "hpc is that of the three rows whose labels have 2e-16, 6e-13 and 4e-9."
     ),
-    "venn-abers one_vs_all": (
-        "Exact zeros: ours puts half the smallest positive probability in their place and divides the row by its new "
-        "sum, so that equal scores of rows with another number of zeros are no longer equal, and the isotonic fits see "
-        "an order that is not there. With a zero too small to tell scores apart (last column) both agree."
-    ),
     "venn-abers one_vs_one": (
         "Another definition, by pairs of classes; ours by default takes each class against the rest, which is better "
         "on most sets. The last column is ours by pairs."

@@ -19,7 +19,7 @@ from calibrant.predictions import Predictions
 from calibrant.registry import register
 from calibrant.solvers.class_scores import ROUNDING, class_scores, mass_edges
 from calibrant.solvers.columns import effective_weights, label_mass
-from calibrant.solvers.zeros import check_zero, prepared
+from calibrant.solvers.zeros import check_zero, prepared_by_order
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -125,7 +125,8 @@ class HistogramBinning(Calibrator):
     edges : "mass" puts the same weight in every bin, without splitting ties; "width" cuts [0, 1] evenly.
     smoothing : pseudo-rows at the mean score of each bin, labelled as the score says; they keep the log loss finite.
         0: plain shares; one that is 0 then becomes the smallest positive number.
-    zero : what stands for an exact zero, in (0, 1). None: half the smallest positive calibration probability.
+    zero : what stands for an exact zero, in (0, 1). None: 1e-30, or less below smaller scores, so that the other scores
+        of a row keep their values, and equal scores stay equal.
 
     Notes
     -----
@@ -146,7 +147,7 @@ class HistogramBinning(Calibrator):
 
     def learn(self, predictions: Predictions) -> HistogramMap:
         """Return the map of the smoothed bins."""
-        (batch, floor), weights = prepared(predictions, self.zero), effective_weights(predictions)
+        (batch, floor), weights = prepared_by_order(predictions, self.zero), effective_weights(predictions)
         k, bins, even = batch.k, self.bins, np.arange(1, self.bins) / self.bins * (1 + ROUNDING)
         edges, levels, rows = np.empty((k, bins - 1)), np.empty((k, bins)), np.zeros((k, bins), np.int64)
         for c, p in enumerate(class_scores(batch, np.exp)):

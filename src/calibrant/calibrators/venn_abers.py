@@ -24,7 +24,7 @@ from calibrant.registry import register
 from calibrant.solvers.class_scores import class_scores
 from calibrant.solvers.columns import effective_weights, label_mass
 from calibrant.solvers.pava import with_one_more
-from calibrant.solvers.zeros import check_zero, prepared, without_zeros
+from calibrant.solvers.zeros import check_zero, prepared_by_order, without_zeros
 
 Floats = NDArray[np.float64]
 Steps = tuple[Floats, Floats, Floats, Floats]
@@ -166,7 +166,8 @@ class VennAbers(Calibrator):
     ----------
     strategy : "one_vs_rest" on log-odds, rows rescaled; "one_vs_one" on differences of log-probabilities of each pair,
         for up to 100 classes: k (k - 1) / 2 fits that each see the rows of two classes, coupled.
-    zero : what stands for an exact zero, in (0, 1). None: half the smallest positive calibration probability.
+    zero : what stands for an exact zero, in (0, 1). None: 1e-30, or less below smaller scores, so that the other scores
+        of a row keep their values, and equal scores stay equal.
 
     Notes
     -----
@@ -193,7 +194,7 @@ class VennAbers(Calibrator):
 
     def learn(self, predictions: Predictions) -> VennAbersMap:
         """Return the map of all steps."""
-        batch, floor = prepared(predictions, self.zero)
+        batch, floor = prepared_by_order(predictions, self.zero)
         steps = _of_pairs if self.strategy == "one_vs_one" else _of_classes
         found = steps(batch, effective_weights(predictions))
         lower_knots, lower_levels, upper_knots, upper_levels = (list(part) for part in zip(*found, strict=True))

@@ -18,6 +18,7 @@ from calibrant.predictions import Predictions
 Floats = NDArray[np.float64]
 Scores = NDArray[np.floating]
 
+_NO_PART = 1e-30  # adding it for every class leaves the sum of a row as it is
 _BLOCK = 1 << 16  # entries: a block stays in the cache between its two reads
 
 
@@ -47,6 +48,14 @@ def prepared(predictions: Predictions, zero: float | None) -> tuple[Predictions,
             smallest = _lowest_positive(predictions.scores) if some else float(least.min())
         zero = max(smallest / 2, TINY)
     return (_replaced(predictions, zero) if some else predictions), zero
+
+
+def prepared_by_order(predictions: Predictions, zero: float | None) -> tuple[Predictions, float]:
+    """Return `prepared` for methods that only compare scores: zeros stay the lowest, and equal scores stay equal.
+
+    A floor that counts in the sum of a row would tell its scores from equal ones of rows with other zeros.
+    """
+    return prepared(predictions, min(floor_of(predictions, None), _NO_PART) if zero is None else zero)
 
 
 def kept_positive(probabilities: Scores) -> Scores:

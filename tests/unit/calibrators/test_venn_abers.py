@@ -134,6 +134,18 @@ def test_a_score_of_the_fit_stays_on_its_step_however_exp_and_log_round(strategy
         np.testing.assert_allclose(shaken, learnt(batch).probabilities, atol=1e-12)
 
 
+@pytest.mark.parametrize("spec", ["venn_abers", "histogram"])
+def test_zeros_elsewhere_in_a_row_do_not_split_equal_scores(spec):
+    # class 0 always has 0.5; whether class 1 or 2 has the rest, or both share it, says nothing about class 0
+    p = np.array([[0.5, 0.5, 0], [0.5, 0, 0.5], [0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [1, 0, 0]])
+    scores, labels = np.repeat(p, 8, axis=0), np.tile([0, 0, 0, 1, 1, 2, 2, 0], 5)
+    learnt = fit(Predictions.from_probabilities(scores, labels), spec)
+    if spec == "venn_abers":
+        assert np.ptp(learnt.intervals(Predictions.from_probabilities(p[:3]))[1][:, 0]) == 0
+    else:
+        assert np.isfinite(learnt.edges[0]).sum() == 2  # above 0.25 and above 0.5
+
+
 def test_laws_of_pairs():
     some = ("biased", "ties", "class_missing", "soft_labels", "weights", "minus_infinity")
     check_calibrator("venn_abers(strategy='one_vs_one')", {name: bank()[name] for name in some})
