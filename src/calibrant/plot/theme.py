@@ -49,7 +49,7 @@ class Look:
 LEVELS = 5  # steps of a heat map, faint to full
 _HEAT = (0.2, 0.4, 0.6, 0.8, 1.0)
 
-LOOKS = {
+_COMMON = {
     "grid": Look(stroke="line"),
     "frame": Look(stroke="axis"),
     "diagonal": Look(stroke="axis", width=1.25, dash=(5, 4)),
@@ -74,6 +74,15 @@ LOOKS = {
     **{f"under-{i + 1}": Look(fill="under", opacity=step) for i, step in enumerate(_HEAT)},
 }
 
+_OF_MAPS = {
+    **{f"over-{i + 1} weak": Look(stroke="over", opacity=step) for i, step in enumerate(_HEAT)},
+    **{f"under-{i + 1} weak": Look(stroke="under", opacity=step) for i, step in enumerate(_HEAT)},
+    "outline": Look(stroke="ink", width=2),
+    "outline-ground": Look(stroke="paper", width=5),
+    "badge": Look(fill="paper", stroke="ink", width=1.5),
+}
+LOOKS = _COMMON | _OF_MAPS
+
 PAPER = "svg.cal { background: var(--paper); }\n"  # a picture that stands alone brings the ground it is drawn for
 
 
@@ -86,7 +95,11 @@ def selector(style: str) -> str:
     return " ".join(f"cal-{part}" for part in style.split())
 
 
-_LOOKS = "".join(f".{selector(style).replace(' ', '.')} {{ {look.css()} }}\n" for style, look in LOOKS.items())
+def _rules(looks: dict[str, Look]) -> str:
+    return "".join(f".{selector(style).replace(' ', '.')} {{ {look.css()} }}\n" for style, look in looks.items())
+
+
+MAPS_STYLE = _rules(_OF_MAPS)  # what maps of the features need beside `STYLE`
 
 STYLE = (
     """\
@@ -99,7 +112,7 @@ STYLE = (
 .cal text.cal-end { text-anchor: end; }
 .cal text.cal-middle { text-anchor: middle; }
 """
-    + _LOOKS
+    + _rules(_COMMON)
     + """\
 .cal-area { fill: var(--bar); opacity: .55; }
 .cal-null { stroke: var(--ink); stroke-width: 1.5; fill: none; vector-effect: non-scaling-stroke; }

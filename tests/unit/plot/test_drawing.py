@@ -10,9 +10,22 @@ import pytest
 
 from calibrant import Predictions, plot
 from calibrant.errors import DataError, MissingExtra
-from calibrant.plot import classwise, confusion, corp, cumulative, reliability, risk, simplex, svg, theme
+from calibrant.plot import (
+    classwise,
+    confusion,
+    corp,
+    cumulative,
+    local_map,
+    local_support,
+    reliability,
+    risk,
+    simplex,
+    svg,
+    theme,
+)
 from calibrant.plot.compose import scene
 from calibrant.plot.scene import Area, Boxes, Points, Segments
+from planted import planted
 from simulation import simulate
 
 HOSTILE = ["$\\frac{1}{0}$ & <b>", "nul\x00 bell\x07", "a" * 500]
@@ -31,6 +44,9 @@ def records(batch):
     yield risk.prepare(batch)
     if batch.k == 3:
         yield simplex.prepare(batch)
+    if batch.features is not None:
+        yield local_map.prepare(batch, replicates=5)
+        yield local_support.prepare(batch, replicates=5)
 
 
 def hostile(k):
@@ -49,6 +65,7 @@ BATCHES = {
     "soft": Predictions.from_probabilities(SHARES, 0.97 * SHARES + 0.01),
     "certain": Predictions.from_probabilities(np.vstack([np.eye(3)] * 4), [0, 1, 2] * 4),
     "hostile": hostile(3),
+    "features": planted(300, right=0.2)[0],
 }
 
 

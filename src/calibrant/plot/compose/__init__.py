@@ -3,7 +3,28 @@
 ``scene(record)`` knows every record that a ``prepare`` of `calibrant.plot` returns.
 """
 
-from calibrant.plot.compose import classes, confusion, corp, cumulative, reliability, risk, simplex
+from calibrant.plot.compose import (
+    classes,
+    confusion,
+    corp,
+    cumulative,
+    local_map,
+    local_support,
+    reliability,
+    risk,
+    simplex,
+)
 from calibrant.plot.compose.base import scene
 
-__all__ = ["classes", "confusion", "corp", "cumulative", "reliability", "risk", "scene", "simplex"]
+__all__ = [
+    "classes",
+    "confusion",
+    "corp",
+    "cumulative",
+    "local_map",
+    "local_support",
+    "reliability",
+    "risk",
+    "scene",
+    "simplex",
+]

@@ -19,7 +19,7 @@ _SHORTEST = 2.0  # arrows under this many pixels are not seen
 def draw_scene(scene: Scene, *, alone: bool = True) -> str:
     """Return the picture; ``alone`` with its style and legend, not for a page that has them."""
     whole = scene.with_legend() if alone else scene
-    style = theme.colours("svg.cal") + theme.PAPER + theme.STYLE if alone else ""
+    style = theme.colours("svg.cal") + theme.PAPER + theme.STYLE + theme.MAPS_STYLE if alone else ""
     content = [part for panel in whole.panels for part in _panel(panel)]
     return svg.picture(
         whole.width, whole.height, *content, title=scene.title, description=scene.description, style=style
