@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +17,8 @@ from calibrant.metrics import Metric
 from calibrant.metrics.tests import CalibrationTest
 from calibrant.plot import classwise, confusion, corp, cumulative, reliability, risk
 from calibrant.predictions import Predictions
+from calibrant.reporting import looking
+from calibrant.reporting.draws import Draws
 from calibrant.reporting.record import Closer, Files, Pictures, Report, Settings
 from calibrant.reporting.repaired import out_of_fold
 
@@ -70,7 +71,7 @@ def report(
     """
     _check_places(output, save)
     told = progress or _silent
-    draws = _Draws(level=level, replicates=replicates, seed=seed)
+    draws = Draws(level=level, replicates=replicates, seed=seed)
     before = evaluate(predictions, measures, **vars(draws), progress=told)
     comparison = compare(predictions, calibrators, folds=folds, repeats=repeats, level=level, seed=seed, progress=told)
     best = calibrator(comparison.recommended)
@@ -83,6 +84,7 @@ def report(
         after=before if repaired is None else _again(repaired, measures, draws, told),
         map=best.fit(predictions),
         pictures=_pictures(predictions, repaired, draws, told),
+        local=looking.prepare(predictions, repaired, draws, told),
         settings=_settings(comparison, measures, calibrators, draws),
         files=Files(report=_path(output), map=_path(save)),
         page=_page,
@@ -90,20 +92,11 @@ def report(
     return _written(made, output, save)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Draws:
-    """The level, number and seed of what is drawn at random."""
-
-    level: float
-    replicates: int
-    seed: int
-
-
 def _settings(
     comparison: Comparison,
     measures: Method | Sequence[Method],
     calibrators: Sequence[str | Calibrator] | None,
-    draws: _Draws,
+    draws: Draws,
 ) -> Settings:
     """Return the record of the choices."""
     return Settings(
@@ -117,7 +110,7 @@ def _settings(
     )
 
 
-def _again(repaired: Predictions, measures: Method | Sequence[Method], draws: _Draws, told: Progress) -> Evaluation:
+def _again(repaired: Predictions, measures: Method | Sequence[Method], draws: Draws, told: Progress) -> Evaluation:
     """Return the evaluation of the repaired scores."""
 
     def after(what: str, done: int, total: int) -> None:
@@ -126,7 +119,7 @@ def _again(repaired: Predictions, measures: Method | Sequence[Method], draws: _D
     return evaluate(repaired, measures, **vars(draws), progress=after)
 
 
-def _pictures(before: Predictions, after: Predictions | None, draws: _Draws, told: Progress) -> Pictures:
+def _pictures(before: Predictions, after: Predictions | None, draws: Draws, told: Progress) -> Pictures:
     """Return the diagrams before, and after where there is a repair, of the same classes."""
     total = 1 if after is None else 2
     told("pictures", 0, total)
@@ -148,7 +141,7 @@ def _pictures(before: Predictions, after: Predictions | None, draws: _Draws, tol
     return made
 
 
-def _closer(predictions: Predictions, draws: _Draws) -> Closer:
+def _closer(predictions: Predictions, draws: Draws) -> Closer:
     """Return the pictures that are shown on request."""
     return Closer(
         corp=corp.prepare(predictions, **vars(draws)),

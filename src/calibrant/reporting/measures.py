@@ -28,7 +28,7 @@ def table(report: Report) -> dict[str, Any]:
     """Return the rows and the footnotes."""
     notes = Footnotes()
     after = report.after.measures if report.repaired else (None,) * len(report.evaluation.measures)
-    rows = [_row(*pair, notes) for pair in zip(report.evaluation.measures, after, strict=True)]
+    rows = [row(*pair, notes) for pair in zip(report.evaluation.measures, after, strict=True)]
     return {"rows": rows, "notes": notes.texts, "after": report.repaired, "terms": _terms(report)}
 
 
@@ -85,7 +85,8 @@ def definitions(report: Report) -> list[dict[str, str]]:
     return shown
 
 
-def _row(before: Estimate, after: Estimate | None, notes: Footnotes) -> dict[str, Any]:
+def row(before: Estimate, after: Estimate | None, notes: Footnotes) -> dict[str, Any]:
+    """Return one row of the table, before and after repair."""
     return {
         "title": measure_title(before),
         "spec": before.spec,

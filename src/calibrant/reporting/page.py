@@ -12,7 +12,7 @@ from calibrant.reporting.record import Report
 from calibrant.reporting.view import view
 
 _PAGE = "page.html.jinja"
-_STYLE = "page.css"
+_STYLE, _LOCAL_STYLE = "page.css", "local.css"
 
 
 def render(report: Report) -> str:
@@ -24,8 +24,10 @@ def render(report: Report) -> str:
         trim_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    style = svg.theme.colours(":root") + svg.theme.STYLE + _text(_STYLE)
-    return clean(environment.get_template(_PAGE).render(**view(report), style=style))
+    shown = view(report)
+    maps, local = (svg.theme.MAPS_STYLE, _text(_LOCAL_STYLE)) if shown["local"] else ("", "")
+    style = svg.theme.colours(":root") + svg.theme.STYLE + maps + _text(_STYLE) + local
+    return clean(environment.get_template(_PAGE).render(**shown, style=style))
 
 
 def _text(name: str) -> str:

@@ -17,6 +17,7 @@ from calibrant.plot import (
     ReliabilityDiagram,
     RiskDiagram,
 )
+from calibrant.reporting.local import Local
 
 SCHEMA = "calibrant.report/1"
 _FRAME_HEIGHT = 820  # pixels of the report inside a notebook
@@ -82,6 +83,7 @@ class Report:
     comparison : all calibrators, cross-fitted.
     map : the recommended calibrator fitted on all rows.
     pictures, settings, files : what is drawn, how it was made, where it was written.
+    local : where in the space of the features it is wrong, or a sentence why that is not told; None without features.
     page : makes the page of a report.
     """
 
@@ -94,6 +96,7 @@ class Report:
     settings: Settings
     files: Files
     page: Callable[[Report], str]
+    local: Local | str | None = None
 
     @property
     def repaired(self) -> bool:
@@ -109,8 +112,14 @@ class Report:
             "seed": self.settings.seed,
             "replicates": self.settings.replicates,
             "after": self.after.to_dict(),
+            **self._local_record(),
             "files": {"report": self.files.report, "map": self.files.map},
         }
+
+    def _local_record(self) -> dict[str, Any]:
+        if self.local is None:
+            return {}
+        return {"local": {"reason": self.local} if isinstance(self.local, str) else self.local.to_dict()}
 
     def html(self) -> str:
         """Return the page: one self-contained HTML document."""

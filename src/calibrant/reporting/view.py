@@ -6,7 +6,7 @@ from typing import Any
 
 from calibrant.plot import svg
 from calibrant.plot.words import count, exact_percent
-from calibrant.reporting import advice, classes, closer, diagrams, figures, measures, methods
+from calibrant.reporting import advice, classes, closer, diagrams, figures, local_view, measures, methods
 from calibrant.reporting.record import Report
 
 
@@ -29,6 +29,8 @@ def view(report: Report) -> dict[str, Any]:
         "measures": measures.table(report),
         "tests": measures.tests(report),
         "classes": classes.section(report.pictures),
+        "local": local_view.section(report.local),
+        "no_local": local_view.missing(report.local),
         "methods": methods.table(report.comparison),
         "definitions": measures.definitions(report),
         "settings": advice.settings(report),
