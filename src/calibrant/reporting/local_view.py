@@ -14,7 +14,7 @@ from calibrant.reporting import measures
 from calibrant.reporting.footnotes import Footnotes
 from calibrant.reporting.local import Gap, Local, LocalRegion
 
-_SHOWN = 6  # regions in the table
+_SHOWN, _MOST = 6, 12  # regions in the table, and with those that a repair makes wrong
 _NAME = 30
 _TITLES = {
     "top_label": "Local calibration error (LCE) of the confidence, above chance",
@@ -26,7 +26,7 @@ def section(local: Local | str | None) -> dict[str, Any] | None:
     """Return what the template fills in, None without a section."""
     if local is None or isinstance(local, str):
         return None
-    shown = local.regions[:_SHOWN]
+    shown, others = _shown(local.regions)
     return {
         "lead": _lead(local),
         "rows": _rows(local),
@@ -36,9 +36,10 @@ def section(local: Local | str | None) -> dict[str, Any] | None:
         "support_legend": svg.draw_legend(local.before.support),
         "regions": [_region(region) for region in shown],
         "groups": any(region.kind == "group" for region in local.regions),
-        "others": _others(local.regions[_SHOWN:]),
+        "others": _others(others),
         "after": local.after is not None,
         "measures": _measures(local),
+        "definitions": measures.definitions(local.before.measures),
         "left_out": local.left_out,
     }
 
@@ -93,6 +94,16 @@ def _rows(local: Local) -> str:
         f"{looked} rows are looked at here{fewer}: every row has the same chance, by a random number that its id, or "
         "else its place in the file, decides with the seed."
     )
+
+
+def _shown(regions: tuple[LocalRegion, ...]) -> tuple[list[LocalRegion], list[LocalRegion]]:
+    """Return the worst regions with those that are off after repair, and the others."""
+    shown = [
+        region
+        for i, region in enumerate(regions)
+        if i < _SHOWN or (i < _MOST and region.after is not None and region.after.beyond)
+    ]
+    return shown, [region for region in regions if region not in shown]
 
 
 # ---- pictures and tables -------------------------------------------------------------------------------------------
@@ -151,7 +162,7 @@ def _points(gap: float, places: int = 1) -> str:
     return figure(100 * gap, places, sign=True)
 
 
-def _others(regions: tuple[LocalRegion, ...]) -> str:
+def _others(regions: list[LocalRegion]) -> str:
     """Return what is to be said of the regions that are not in the table."""
     if not regions:
         return ""
@@ -160,7 +171,7 @@ def _others(regions: tuple[LocalRegion, ...]) -> str:
     return f"Not shown: {count(len(regions), 'region')}, {off or 'none'} of them off beyond chance{repaired}."
 
 
-def _gaps(regions: tuple[LocalRegion, ...]) -> list[tuple[Gap, Gap | None]]:
+def _gaps(regions: list[LocalRegion]) -> list[tuple[Gap, Gap | None]]:
     return [(region.before, region.after) for region in regions]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -75,10 +76,10 @@ def measure_title(estimate: Estimate) -> str:
     return _summary(estimate)[0]
 
 
-def definitions(report: Report) -> list[dict[str, str]]:
+def definitions(estimates: Iterable[Estimate]) -> list[dict[str, str]]:
     """Return title, spec, meaning and estimand of each measure."""
     shown = []
-    for estimate in report.evaluation.measures:
+    for estimate in estimates:
         title, meaning = _summary(estimate)
         plain = meaning if estimate.spec == estimate.name else ""  # the summary tells the choices of the preset
         shown.append({"title": title, "spec": estimate.spec, "meaning": plain, "estimand": estimate.estimand})

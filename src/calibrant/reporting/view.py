@@ -32,7 +32,7 @@ def view(report: Report) -> dict[str, Any]:
         "local": local_view.section(report.local),
         "no_local": local_view.missing(report.local),
         "methods": methods.table(report.comparison),
-        "definitions": measures.definitions(report),
+        "definitions": measures.definitions(report.evaluation.measures),
         "settings": advice.settings(report),
         "level": exact_percent(report.settings.level),
         "n": report.evaluation.data.n,
