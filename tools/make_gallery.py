@@ -33,6 +33,22 @@ def simulated(n, k, temperature=2.0):
 
 
 """
+CLUSTERS = """\
+import numpy as np
+from calibrant import Predictions
+
+
+def clusters(n, right):
+    rng = np.random.default_rng(0)
+    cluster = rng.integers(8, size=n)
+    features = 4 * rng.normal(size=(8, 5))[cluster] + rng.normal(size=(n, 5))
+    confidence = np.where(cluster == 0, 0.9, rng.uniform(0.5, 0.99, size=n))
+    chance = np.where(cluster == 0, right, confidence)
+    labels = (rng.random(n) < chance).astype(int)
+    return Predictions.binary(confidence, labels, features=features)
+
+
+"""
 
 
 @dataclass(frozen=True)
@@ -229,6 +245,39 @@ PAGES = (
         "How many rows of each bin are wrong, beside how many should be if the confidence were right, with the exact "
         "band of that number (Poisson-binomial).",
         (example("risk", "risk", "The most confident bin should hold about 15 errors and holds over 250."),),
+    ),
+    Page(
+        "local-map",
+        "Where it is wrong: the map of the features",
+        "Predictions with features lie in a space, here drawn on its first two principal axes. The colour of a cell is "
+        "the mean local gap of its rows: being right minus the confidence, averaged over the rows around each, itself "
+        "left out. Full cells are beyond chance, all cells together: of a calibrated model 95% of the maps have none. "
+        "The worst regions, clusters of the features whose gaps have intervals that hold together, are outlined and "
+        "numbered.",
+        (
+            example(
+                "local_map",
+                "local-map",
+                "The over-confidence is worst in a narrow part on the left, where grey and damp grey soil are "
+                "predicted; on the right nothing is beyond chance.",
+            ),
+            Picture(
+                "local-map-planted",
+                "One bad cluster",
+                CLUSTERS
+                + "from calibrant.plot import local_map, svg\n\n"
+                + "drawn = svg.draw(local_map.prepare(clusters(4000, right=0.5)))",
+                "Calibrated but for one cluster, where the confidence is 90% and half of the rows are right.",
+            ),
+        ),
+    ),
+    Page(
+        "local-support",
+        "By local support",
+        "Is the classifier as well calibrated where few rows are around as where there are many? Tenths of the rows by "
+        "their effective number of neighbours, with the gap and the ECE of each, and the bands of labels drawn from "
+        "the scores.",
+        (example("local_support", "local-support", "Rows with few others around are the most over-confident."),),
     ),
 )
 

@@ -25,7 +25,7 @@ _TAIL = 0.005  # of the rows at each end of an axis that may lie beyond the map
 _OUTLINED = 5
 _INSIDE = 0.75  # of the rows of a region are in its ellipse
 _TURN = np.linspace(0, 2 * np.pi, 73)
-_FLAT, _TALL = 0.5, 1.25  # height of the map over its width
+_FLAT, _TALL = 0.55, 1.25  # height of the map over its width
 
 
 class Outline(NamedTuple):

@@ -101,6 +101,12 @@ def _rules(looks: dict[str, Look]) -> str:
 
 MAPS_STYLE = _rules(_OF_MAPS)  # what maps of the features need beside `STYLE`
 
+
+def style_of(styles: set[str]) -> str:
+    """Return the rules that a picture with these styles needs."""
+    return STYLE + (MAPS_STYLE if styles & set(_OF_MAPS) else "")
+
+
 STYLE = (
     """\
 .cal text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill: var(--soft);

@@ -43,7 +43,7 @@ def compose(found: LocalMap) -> Scene:
 
 
 def _axis(which: str, explained: float) -> str:
-    return f"{which} principal axis: {percent(explained, 0)} of the variance"
+    return f"{which} axis: {percent(explained, 0)} of the variance"
 
 
 def _cells(found: LocalMap) -> list[Mark]:

@@ -19,11 +19,20 @@ _SHORTEST = 2.0  # arrows under this many pixels are not seen
 def draw_scene(scene: Scene, *, alone: bool = True) -> str:
     """Return the picture; ``alone`` with its style and legend, not for a page that has them."""
     whole = scene.with_legend() if alone else scene
-    style = theme.colours("svg.cal") + theme.PAPER + theme.STYLE + theme.MAPS_STYLE if alone else ""
+    style = theme.colours("svg.cal") + theme.PAPER + theme.style_of(_styles(whole)) if alone else ""
     content = [part for panel in whole.panels for part in _panel(panel)]
     return svg.picture(
         whole.width, whole.height, *content, title=scene.title, description=scene.description, style=style
     )
+
+
+def _styles(scene: Scene) -> set[str]:
+    """Return the styles of all boxes and lines, those that differ from picture to picture."""
+    found: set[str] = set()
+    for mark in (mark for panel in scene.panels for mark in panel.marks):
+        styles = mark.styles if isinstance(mark, Boxes) else mark.style if isinstance(mark, Path) else ()
+        found.update([styles] if isinstance(styles, str) else styles)
+    return found
 
 
 def draw_symbol(mark: Mark, title: str) -> str:
