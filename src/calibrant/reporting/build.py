@@ -68,6 +68,7 @@ def report(
     Notes
     -----
     All figures and pictures of the repaired scores are out of fold: no row is repaired by a map that has seen it.
+    Predictions with features are also looked at by where they lie, at most 10,000 rows, which their keys choose.
     """
     _check_places(output, save)
     told = progress or _silent
