@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from calibrant import kernels
 from calibrant.errors import is_whole, require
@@ -28,7 +29,7 @@ Ints = NDArray[np.int64]
 _STREAM = 0x7369676E  # keeps the signs apart from other draws
 _EXAMPLES = 5
 _MARKS = 3
-_FEWEST = 10.0  # effective rows of a region that has an interval
+_FEWEST = 10.0  # effective ids of a region that has an interval
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,7 +41,7 @@ class Region:
     kind, name : "cluster" and its number, or "group" and its value.
     rows, share : how many rows, and their share of the weight.
     confidence, accuracy, gap : weighted means, and confidence less accuracy.
-    low, high : the simultaneous interval of the gap; None where under ten effective rows are too few for one.
+    low, high : the simultaneous interval of the gap; None where under ten effective rows, or ids, are too few for one.
     marks : (feature, difference) of the features that tell the region apart, in standard deviations of all rows.
     examples : rows near its centre, by their places in the predictions.
     """
@@ -128,7 +129,8 @@ def local_gaps(
     Notes
     -----
     Clusters look at the features alone. The standard error of a region is the larger of that of its residuals, ids
-    together, and of that which its confidences promise, so that a few rows that are all right have no narrow interval.
+    together, and of that which its confidences promise, if the rows of an id are right together; the multiple of it is
+    at least that of as many independent normal gaps. So a few rows that are all right have no narrow interval.
 
     Raises
     ------
@@ -184,13 +186,14 @@ def _intervals(
     """Return the interval of the mean residual of each region, all together at the level."""
     w, confidence = batch.row_weights, batch.summary.confidence
     inside = np.stack([one.inside for one in members]) * w  # (C, n)
-    mass, effective = inside.sum(1), inside.sum(1) ** 2 / (inside**2).sum(1)
+    mass = inside.sum(1)
     gap = inside @ residuals / mass
     shares = inside / mass[:, None]
-    terms = shares * (residuals - gap[:, None])
     ids = np.unique(batch.row_keys, return_inverse=True)[1]
-    by_id = np.stack([np.bincount(ids, one) for one in terms])  # (C, ids)
-    promised = np.sqrt(shares**2 @ (confidence * (1 - np.minimum(confidence, 1.0))))
+    effective = 1 / (_by_id(shares, ids) ** 2).sum(1)
+    by_id = _by_id(shares * (residuals - gap[:, None]), ids)
+    noise = np.sqrt(confidence * (1 - np.minimum(confidence, 1.0)))
+    promised = np.sqrt((_by_id(shares * noise, ids) ** 2).sum(1))
     error = np.maximum(np.sqrt((by_id**2).sum(1)), promised)
     used = (effective >= _FEWEST) & (error > 0)
     if not used.any():
@@ -200,9 +203,15 @@ def _intervals(
     for r in range(replicates):
         signs = np.where(kernels.uniforms(keys, seed ^ _STREAM, r) < 0.5, -1.0, 1.0)
         largest[r] = np.abs(by_id[used] @ signs / error[used]).max()
-    half = _quantile(largest, level) * error
+    normal = float(ndtri((1 + level ** (1 / int(used.sum()))) / 2))
+    half = max(_quantile(largest, level), normal) * error
     ends = zip(np.maximum(gap - half, -1.0), np.minimum(gap + half, 1.0), used, strict=True)
     return [(float(low), float(high)) if told else (None, None) for low, high, told in ends]
+
+
+def _by_id(terms: Floats, ids: Ints) -> Floats:
+    """Return the sums of the terms (C, n) of the rows of each id (C, ids)."""
+    return np.stack([np.bincount(ids, one) for one in terms])
 
 
 def _quantile(largest: Floats, level: float) -> float:

@@ -384,6 +384,28 @@ def test_intervals_of_regions_hold_together():
     assert held < 80  # and they are not endless
 
 
+def test_a_calibrated_model_that_is_all_right_in_few_rows_is_not_called_wrong():
+    batch = Predictions.binary(np.full(12, 0.9), np.ones(12, int), features=np.arange(12.0)[:, None])
+    (region,) = local_gaps(batch, clusters=1).regions
+    # residuals without any spread: the confidences promise an error of sqrt(.09 / 12), 1.96 times that at 95 %
+    assert region.high - region.low == pytest.approx(2 * 1.96 * np.sqrt(0.09 / 12), rel=1e-3)
+
+
+def test_rows_of_few_ids_are_few_observations():
+    sets, wrong = 60, 0
+    for seed in range(sets):
+        rng = np.random.default_rng(seed)
+        own, uniform = rng.uniform(0.5, 0.95, size=20), rng.random(20)
+        ids = np.arange(200) % 20
+        features = rng.normal(size=(200, 2))
+        labels = (uniform < own).astype(int)[ids]  # right together, wrong together
+        batch = Predictions.binary(own[ids], labels, features=features, ids=ids)
+        wrong += bool(local_gaps(batch, clusters=2, replicates=199).worst)
+    assert wrong <= 9  # of 60 at a level of 95 %: more with chance 1e-3; without a look at ids in the promise, more
+    few = Predictions.binary(own[ids % 9], labels, features=features, ids=ids % 9)
+    assert all(region.low is None for region in local_gaps(few, clusters=2).regions)
+
+
 def test_rows_of_no_weight_have_no_gap():
     batch, _ = planted(n=200)
     weights = np.ones(200)
