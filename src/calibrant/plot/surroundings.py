@@ -25,7 +25,7 @@ from calibrant.scoring import ZeroOne
 
 Floats = NDArray[np.float64]
 _STREAM = 0x61726F75  # keeps these draws apart from those of tests and null levels
-_ROWS, _CLUSTERS = 50, 10  # rows of a region on average, and the most regions
+_ROWS, _CLUSTERS = 50, (2, 10)  # rows of a region on average, and the fewest and most regions
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -118,7 +118,7 @@ def members(made: Surroundings, region: Region) -> NDArray[np.bool_]:
 
 
 def _clusters(n: int) -> int:
-    return int(np.clip(n // _ROWS, 1, _CLUSTERS))
+    return int(np.clip(n // _ROWS, *_CLUSTERS))
 
 
 def _averages(around: Neighbourhood, values: Floats) -> Floats:

@@ -57,12 +57,13 @@ def _lead(local: Local) -> str:
     together, total = exact_percent(local.level), len(local.regions)
     worst, off = local.regions[0], sum(region.before.beyond for region in local.regions)
     later = "" if local.after is None else f" {_after(local)}"
+    where = f"{off or 'none'} of {count(total, 'region')}"
     if not off:
-        return f"In none of the {total} regions is the confidence off beyond chance, all together at {together}.{later}"
+        return f"In {where} is the confidence off beyond chance, all together at {together}.{later}"
     rows = f"{count(worst.rows, 'row')}, {percent(worst.share)} of them all"
     gap = worst.before
     return (
-        f"In {off} of {total} regions the confidence is off beyond chance, all together at {together}. Worst is region "
+        f"In {where} the confidence is off beyond chance, all together at {together}. Worst is region "
         f"1 ({rows}): it says {percent(gap.confidence)} and is right {percent(gap.accuracy)}, {_off(gap)}.{later}"
     )
 
