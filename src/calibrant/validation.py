@@ -138,7 +138,14 @@ def column(values: ArrayLike, n: int, argument: str) -> Array:
     if array.dtype.kind in "iub":
         return frozen(array)
     require(array.dtype.kind in "UOST", argument, "be whole numbers or text", f"dtype {array.dtype}")
-    return frozen(np.array([text(value) for value in array.tolist()], dtype=np.str_))
+    listed = array.tolist()
+    missing = next((i for i, value in enumerate(listed) if value is None or value != value), None)
+    if missing is not None:
+        where, way_out = f"at row {missing}", "give rows without a value one of their own"
+        raise DataError(
+            sentence(argument, "have a value in each row", str(listed[missing]), where=where, way_out=way_out)
+        )
+    return frozen(np.array([text(value) for value in listed], dtype=np.str_))
 
 
 def class_names(values: Sequence[Any], k: int) -> tuple[str, ...]:

@@ -123,6 +123,7 @@ BAD = [
     (lambda: Predictions.from_probabilities(P, classes=["a", "b"]), "classes must hold one name for each of the 3 columns, got 2 names"),
     (lambda: Predictions.from_probabilities(P, classes=["a", "b", "a"]), "classes must be distinct, got ['a'] twice"),
     (lambda: Predictions.from_probabilities(P, ids=[0.5, 1, 2]), "ids must be whole numbers or text, got dtype float64"),
+    (lambda: Predictions.from_probabilities(P, ids=["a", None, "b"]), "ids must have a value in each row, got None at row 1; give rows without a value one of their own"),
     (lambda: Predictions.binary([0.5, 1.5]), "probabilities must lie in [0, 1], got 1.5 in row 1"),
 ]  # fmt: skip
 

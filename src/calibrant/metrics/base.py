@@ -32,8 +32,8 @@ class Metric(ABC):
     What the contract tests verify: ``bounds`` of the value; ``perfect``, the value where every row is certain and
     right (None: it depends); ``repeats``, whether an integer weight is a repetition of its row. A value may be NaN only
     with a note that says why. ``costly`` measures are not computed on redrawn labels and have no null level.
-    ``by_class``: the value tells classes apart, so that a test redraws labels of rows with the same id alike by class
-    and not by right and wrong.
+    ``by_class``: the value tells classes apart, so that labels of rows with the same id are redrawn alike by class and
+    not by right and wrong.
     """
 
     entry: ClassVar[registry.Entry]
@@ -43,7 +43,6 @@ class Metric(ABC):
     perfect: float | None = 0.0
     repeats: bool = True
     costly: bool = False
-    by_class: bool = False
 
     @property
     def name(self) -> str:
@@ -54,6 +53,11 @@ class Metric(ABC):
     def spec(self) -> str:
         """The spec string that makes this measure."""
         return registry.spec_of(self)
+
+    @property
+    def by_class(self) -> bool:
+        """Whether the value depends on which classes are likely in a row, not on right and wrong alone."""
+        return getattr(self, "notion", "") == "class_wise"
 
     @property
     @abstractmethod

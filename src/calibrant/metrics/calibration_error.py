@@ -163,11 +163,6 @@ class CalibrationError(Metric):
         """Equal for the same notion, bins and need of squared weights."""
         return (self.notion, self._binning, self.debiased)
 
-    @property
-    def by_class(self) -> bool:  # type: ignore[override]
-        """Whether the notion tells classes apart."""
-        return self.notion == "class_wise"
-
     def trivial(self, k: int) -> str:
         """Return what the notion says."""
         return self._notion.trivial(k)

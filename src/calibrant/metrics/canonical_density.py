@@ -76,7 +76,6 @@ class EceKdeCanonical(Metric):
 
     bootstraps = False
     costly = True
-    by_class = True
     repeats = False
     bounds = (0.0, 2.0)
     bandwidth: float | None = None
@@ -88,6 +87,11 @@ class EceKdeCanonical(Metric):
         require(
             is_whole(self.most_rows) and self.most_rows > 1, "most_rows", "be a whole number over 1", self.most_rows
         )
+
+    @property
+    def by_class(self) -> bool:
+        """The whole vector is looked at."""
+        return True
 
     @property
     def estimand(self) -> str:

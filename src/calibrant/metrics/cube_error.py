@@ -99,7 +99,7 @@ class SquaredCanonicalError(CollectedMeasure):
         require(0 < self.level < 1, "level", "lie between 0 and 1", self.level)
 
     @property
-    def by_class(self) -> bool:  # type: ignore[override]
+    def by_class(self) -> bool:
         """Whether the whole vector is looked at, in the order of the classes."""
         return self.top is None
 

@@ -96,6 +96,11 @@ class DecisionError(Metric):
         return (0.0, 1.0 if self.costs is None else float(self._costs.max() - self._costs.min()))
 
     @property
+    def by_class(self) -> bool:
+        """Whether the costs tell classes apart."""
+        return self.costs is not None
+
+    @property
     def estimand(self) -> str:
         """The same functional of the population."""
         return "sum over actions of |population mean of (paid - promised cost) x [the action is taken]|"

@@ -102,7 +102,6 @@ class SquaredKernelError(CollectedMeasure):
 
     bounds = (-2.0, 2.0)
     bootstraps = False
-    by_class = True
 
     kernel: Literal["laplacian", "total_variation"] = "laplacian"
     bandwidth: float | None = None
@@ -123,6 +122,11 @@ class SquaredKernelError(CollectedMeasure):
     def repeats(self) -> bool:  # type: ignore[override]
         """Only the mean over all pairs counts a repeated row as its weight does; a median is taken of some rows."""
         return self.estimator == "biased" and self.bandwidth is not None
+
+    @property
+    def by_class(self) -> bool:
+        """The whole vector is looked at."""
+        return True
 
     @property
     def estimand(self) -> str:

@@ -80,11 +80,6 @@ class LocalError(KernelChoices, CollectedMeasure):
         return (-1.0 if self.excess else 0.0), 1.0
 
     @property
-    def by_class(self) -> bool:  # type: ignore[override]
-        """Whether the notion tells classes apart."""
-        return self.notion == "class_wise"
-
-    @property
     def estimand(self) -> str:
         """The statistic in the population, at this bandwidth."""
         over = "the top class" if self.notion == "top_label" else "classes"

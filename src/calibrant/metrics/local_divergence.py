@@ -88,6 +88,11 @@ class LocalDistance(KernelChoices, CollectedMeasure):
         return (-LARGEST if self.excess else 0.0), LARGEST
 
     @property
+    def by_class(self) -> bool:
+        """The whole vector is looked at."""
+        return True
+
+    @property
     def estimand(self) -> str:
         """The mean distance at this bandwidth."""
         above = ", above what labels drawn from the probabilities give" if self.excess else ""
@@ -98,7 +103,7 @@ class LocalDistance(KernelChoices, CollectedMeasure):
         if len(rows) < 2:
             return Measured(float("nan"), {}, (TOO_FEW,))
         require(not (rows.soft and self.excess), "labels", "be hard, one class a row, for the excess", "soft labels")
-        drawn = list(redrawn(rows, self.redraws, self.seed, _STREAM)) if self.excess else []
+        drawn = list(redrawn(rows, self.redraws, self.seed, _STREAM, together="class")) if self.excess else []
         around = self.around(rows)
         values, sizes = _means(rows, around, [rows.labels, *drawn] if not rows.soft else [])
         there = sizes > 0

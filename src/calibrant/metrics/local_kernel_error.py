@@ -65,7 +65,11 @@ class KernelLocalError(PairChoices, CollectedMeasure):
     bootstraps = False
     repeats = False
     costly = True
-    by_class = True
+
+    @property
+    def by_class(self) -> bool:
+        """The whole vector is looked at."""
+        return True
 
     @property
     def estimand(self) -> str:

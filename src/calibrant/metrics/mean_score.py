@@ -27,6 +27,11 @@ class MeanScore(Metric):
     spoken: str
 
     @property
+    def by_class(self) -> bool:
+        """Whether the score depends on the order of the classes."""
+        return not self.entry.capabilities.equivariant
+
+    @property
     def estimand(self) -> str:
         """The expectation over the population of rows."""
         return f"expectation of the {self.spoken} over new rows"

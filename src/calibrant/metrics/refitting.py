@@ -83,6 +83,11 @@ class RecalibrationError(CollectedMeasure):
         return not self._method.entry.capabilities.depends_on_row_count
 
     @property
+    def by_class(self) -> bool:
+        """Whether the calibrator or the rule tells classes apart."""
+        return not self._method.entry.capabilities.preserves_argmax or self.rule == "ranked_probability"
+
+    @property
     def estimand(self) -> str:
         """What the best map of the calibrator would gain on new rows."""
         return f"expected gain in {self.rule} on new rows by the best {self.calibrator} map"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from calibrant import folds
 from calibrant.calibrators.base import CalibrationMap
 from calibrant.calibrators.local_nets.rows import Curves, Net, NetRows, Training
-from calibrant.calibrators.local_nets.support import Support, supported
+from calibrant.calibrators.local_nets.support import RADII, Support, supported, trust_at
 from calibrant.calibrators.local_nets.teacher import lessons
 from calibrant.formulas import NUMPY, TINY, softmax
 from calibrant.neighbourhood import Neighbourhood, Space
@@ -29,6 +29,7 @@ RELEASED_BANDWIDTH = 10.0
 _AGREEMENT = 1.0  # weight of the teacher that the default tries beside the least one
 _PSEUDO_ROWS = 200.0  # that the teacher counts at least, so that few labels are not believed to the letter
 _MOST_SHARE = 1.25  # of a correction: the teacher holds it back
+_FARTHER, _SEEN = 2.0, 100  # standard errors of the gain farther out, and rows there, for a correction to be trusted
 _ERRORS = 1.0  # standard errors by which a correction must gain on rows left out
 _LEAST_SHARE = 0.05  # of a correction, below which it is none
 _DOOR = "calibrant.torch.local_training"
@@ -113,13 +114,14 @@ def corrected(
     scaling = Scaling.of(space, batch)
     x, axes = scaling(batch.features), _axes(space, scaling)
     fold = folds.assign(batch, folds_, seed=training.seed)
-    support, trusted = supported(x, axes, batch.row_weights, folds.strata(batch), fold)
+    support, distance = supported(x, axes, batch.row_weights, folds.strata(batch), fold)
     log_p = log_probabilities(base(batch), slice(None))
-    rows = _rows(batch, log_p, x @ axes, space, fold, trusted)
+    rows = _rows(batch, log_p, x @ axes, space, fold)
     agreements = agreements_for(batch, agreement)
     taught = lessons(batch, space, rows) if any(agreements) else np.zeros((folds_, *log_p.shape))
     found = _door().cross_fitted(rows, taught, agreements, training)
-    share, gain = _judged(rows, found.log_scale, found.shift, Units.of(batch))
+    radius, share, gain = _judged(rows, found, distance, support.radius, Units.of(batch))
+    support, rows = replace(support, radius=radius), replace(rows, trust=trust_at(distance, radius))
     told = f"gains {gain[0]:.4f} ± {gain[1]:.4f} nats a row on rows left out"
     tried = np.array(agreements)
     if share < _LEAST_SHARE or not gain[0] > _ERRORS * gain[1]:
@@ -138,23 +140,48 @@ def agreements_for(batch: Predictions, given: float | None) -> tuple[float, ...]
     return tuple(sorted({least, max(least, _AGREEMENT)})) if given is None else (given,)
 
 
-def _judged(rows: NetRows, log_scale: Floats, shift: Floats, units: Units) -> tuple[float, Floats]:
-    """Return the share of the correction that is best on rows left out, its gain there and the standard error (2,)."""
+def _judged(rows: NetRows, found: Any, distance: Floats, median: float, units: Units) -> tuple[float, float, Floats]:
+    """Return how far a correction is trusted, the share of it, and its gain on rows left out with the standard error.
+
+    ``found`` is cross-fitted. The radius is the first one; a wider one where enough rows out there gain by it.
+    """
+    at_once = [_Shared.of(replace(rows, trust=trust_at(distance, times * median)), found) for times in RADII]
+    best = 0
+    for i in range(1, len(RADII)):
+        mean, error = paired_gain(at_once[best].losses, at_once[i].losses, units)
+        seen = np.count_nonzero((distance > RADII[i - 1] * median) & (distance <= RADII[i] * median))
+        best = i if best == i - 1 and seen >= _SEEN and mean > _FARTHER * error else best
+    kept = at_once[best]
+    return RADII[best] * median, kept.share, np.array(paired_gain(kept.without, kept.losses, units))
+
+
+class _Shared(NamedTuple):
+    """The share of a correction that is best on rows left out, and the log losses (n,) with it and without."""
+
+    share: float
+    losses: Floats
+    without: Floats
+
+    @classmethod
+    def of(cls, rows: NetRows, found: Any) -> _Shared:
+        def mean(share: float) -> float:
+            return float(rows.weights @ _losses(rows, found, share))
+
+        best = scipy.optimize.minimize_scalar(
+            mean, bounds=(0.0, _MOST_SHARE), method="bounded", options={"xatol": 1e-3}
+        )
+        share = min((0.0, float(best.x)), key=mean)
+        return cls(share, _losses(rows, found, share), _losses(rows, found, 0.0))
+
+
+def _losses(rows: NetRows, found: Any, share: float) -> Floats:
+    """Return the log loss (n,) with a share of the correction."""
     p = np.exp(rows.log_p)
-
-    def losses(share: float) -> Floats:
-        logits = np.exp(share * log_scale[:, None]) * rows.log_p + share * shift
-        mixed = p + rows.trust[:, None] * (softmax(NUMPY, logits) - p)
-        if rows.labels.ndim == 2:
-            return np.asarray(-(rows.labels * np.log(np.maximum(mixed, TINY))).sum(1))
-        return np.asarray(-np.log(np.maximum(mixed[np.arange(len(mixed)), rows.labels], TINY)))
-
-    def mean(share: float) -> float:
-        return float(rows.weights @ losses(share))
-
-    best = scipy.optimize.minimize_scalar(mean, bounds=(0.0, _MOST_SHARE), method="bounded", options={"xatol": 1e-3})
-    share = min((0.0, float(best.x)), key=mean)
-    return share, np.array(paired_gain(losses(0.0), losses(share), units))
+    logits = np.exp(share * found.log_scale[:, None]) * rows.log_p + share * found.shift
+    mixed = p + rows.trust[:, None] * (softmax(NUMPY, logits) - p)
+    if rows.labels.ndim == 2:
+        return np.asarray(-(rows.labels * np.log(np.maximum(mixed, TINY))).sum(1))
+    return np.asarray(-np.log(np.maximum(mixed[np.arange(len(mixed)), rows.labels], TINY)))
 
 
 def _space(batch: Predictions) -> Space:
@@ -180,7 +207,6 @@ def _rows(
     inputs: Floats,
     space: Space,
     fold: NDArray[np.int64],
-    trusted: Floats | None = None,
 ) -> NetRows:
     assert batch.labels is not None
     assert batch.features is not None
@@ -192,7 +218,7 @@ def _rows(
         labels=batch.labels,
         weights=weights / weights.mean(),
         fold=fold,
-        trust=np.ones(len(batch)) if trusted is None else trusted,
+        trust=np.ones(len(batch)),
     )
 
 

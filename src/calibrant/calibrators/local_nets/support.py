@@ -1,8 +1,9 @@
 """How far a row lies from the calibration rows, and how far a correction is to be trusted there.
 
 The distance is Mahalanobis's to the nearest class centre, with one covariance within classes, in the space of the net;
-what lies off the axes of that space is one direction more. Trust falls from 1 to 0 around one and a half times
-the squared distance that is usual for a row left out. No row is kept: centres and one ellipsoid are all there is.
+what lies off the axes of that space is one direction more. Trust falls from 1 to 0 around a radius: one and a half
+times the squared distance that is usual for a row left out, or more where a hundred rows left out show that a
+correction gains there; few rows cannot tell. No row is kept: centres and one ellipsoid are all there is.
 Source: Lee, Lee, Lee and Shin 2018 for the distance; trimming and the radius are ours.
 """
 
@@ -19,7 +20,7 @@ from calibrant.formulas import NUMPY, Ops
 
 Floats = NDArray[np.float64]
 
-_TIMES = 1.5  # the median squared distance of rows left out, which is the radius: tails stay outside
+RADII = (1.5, 3.0, 6.0)  # in median squared distances of rows left out: beyond the first by evidence alone
 _KEPT, _STEPS = 0.95, 3  # share of the rows that shape the ellipsoid, found in so many steps: a few wild rows do not
 _PSEUDO_ROWS = 4.0  # in the middle of all rows, that hold each class centre
 _RIDGE = 1e-2  # of the mean variance: a direction in which rows hardly move is not known to that digit
@@ -49,10 +50,10 @@ class Support:
 def supported(
     x: Floats, axes: Floats, weights: Floats, classes: NDArray[np.int64], fold: NDArray[np.int64]
 ) -> tuple[Support, Floats]:
-    """Return the support of standardised features (n, d), and the trust (n,) in each row as if it were a new one.
+    """Return the support of standardised features (n, d), and the squared distance (n,) of each as of a new row.
 
-    ``axes`` (d, q) of length 1 span the space; ``classes`` (n,) are labels; the distances from which the radius comes,
-    and trust, are taken from the rows of the other folds.
+    ``axes`` (d, q) of length 1 span the space; ``classes`` (n,) are labels; distances are taken from the rows of the
+    other folds, and their median is the radius.
     """
     share, distance = weights / weights.sum(), np.empty(len(x))
     for held in range(int(fold.max()) + 1):
@@ -61,12 +62,17 @@ def supported(
         distance[mine] = squared_distance(NUMPY, x[mine], of_others)[:, 0]
     order = np.argsort(distance, kind="stable")
     middle = int(np.searchsorted(share[order].cumsum(), 0.5))
-    radius = _TIMES * float(distance[order[min(middle, len(order) - 1)]])
+    radius = float(distance[order[min(middle, len(order) - 1)]])
     if not radius > 0:
-        return Support.everywhere(x.shape[1]), np.ones(len(x))
+        return Support.everywhere(x.shape[1]), np.zeros(len(x))
     shaped = _shaped(x, axes, share, classes)
     parts = {name: getattr(shaped, name) for name in ("whitening", "variances", "centres", "rest")}
-    return Support(radius=radius, **parts), np.asarray(_falling(NUMPY, distance, radius))
+    return Support(radius=radius, **parts), distance
+
+
+def trust_at(distance: Floats, radius: float) -> Floats:
+    """Return the trust (n,) at squared distances (n,)."""
+    return np.asarray(_falling(NUMPY, distance, radius))
 
 
 def _shaped(x: Floats, axes: Floats, share: Floats, classes: NDArray[np.int64]) -> Support:

@@ -4,7 +4,7 @@ If P(Y = c | p) = p_c and rows are independent given their scores, the observed 
 exchangeable, so (1 + #{redrawn statistics >= observed}) / (R + 1) is at most a with chance at most a, for any statistic
 of scores, labels and weights. Source: Broecker and Smith (2007); the finite-sample rule is that of Monte Carlo tests.
 
-Rows that share an id are drawn together, in the sense in which a statistic that adds over them varies most. ``"rank"``,
+Rows that share an id are drawn together, so that a statistic that adds over them varies more, not less. ``"rank"``,
 for what is right or wrong: one uniform for an id, counted from a row's largest probability down, so that its rows are
 right together and wrong together. ``"class"``, for counts of classes: a race in which class c of row i arrives at
 E_c / p_ic, with an exponential E_c that the rows of an id share. Rows a and b then both get class c with chance
@@ -72,12 +72,14 @@ def ids_repeat(predictions: Predictions) -> bool:
 def _raced(predictions: Predictions, seed: int, replicate: int) -> NDArray[np.int32]:
     """Return the class of each row (n,) that arrives first, with the times of its id."""
     n, k = predictions.scores.shape
+    total = predictions.summary.total if predictions.logits else 0.0
+    keys, of_key = np.unique(predictions.row_keys, return_inverse=True)
     first, labels = np.full(n, np.inf), np.zeros(n, np.int32)
     for c in range(k):
-        waiting = -np.log(kernels.uniforms(predictions.row_keys, seed, replicate * k + c))
-        scores = predictions.scores[:, c].astype(np.float64)
+        waiting = -np.log(kernels.uniforms(keys, seed, replicate * k + c))
+        scores = predictions.scores[:, c].astype(np.float64) - total
         with np.errstate(divide="ignore"):
-            arrival = np.log(waiting) - scores if predictions.logits else waiting / scores
+            arrival = np.log(waiting)[of_key] - scores if predictions.logits else waiting[of_key] / scores
         sooner = arrival < first
         first[sooner], labels[sooner] = arrival[sooner], c
     return labels

@@ -141,6 +141,8 @@ def test_classes_without_repeated_ids_are_drawn_as_ever():
         "hosmer_lemeshow(outcomes='class', replicates=19)",
         "skce_test(replicates=19)",
         "consistency(measure='sce', replicates=19)",
+        "consistency(measure='kuiper(notion=\"class_wise\")', replicates=19)",
+        "consistency(measure='decision_error(costs=((0, 9), (1, 0)))', replicates=19)",
     ],
 )
 def test_counts_of_classes_where_rows_of_an_id_are_opposite_and_independent(spec):
