@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -69,11 +68,10 @@ def level_words(spec: str) -> str:
         return "redrawn: every n"
     if spec in study.MIXED:
         return "chi-square where counts are large, else redrawn: every n"
-    by_rows: dict[float, list[int]] = {}
+    by_rows: dict[int, list[int]] = {}
     for k, n in study.LIMIT[spec].items():
         by_rows.setdefault(n, []).append(k)
-    rows = {n: f"{n:,}" if math.isfinite(n) else f"more than {study.LIMIT_ROWS[-1]:,}" for n in by_rows}
-    words = [rows[n] + f" (k = {', '.join(map(str, ks))})" * (len(by_rows) > 1) for n, ks in by_rows.items()]
+    words = [f"{n:,}" + f" (k = {', '.join(map(str, ks))})" * (len(by_rows) > 1) for n, ks in by_rows.items()]
     return "normal limit: from n = " + "; ".join(words)
 
 
