@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +19,9 @@ torch = pytest.importorskip("torch", reason="torch is not installed")  # what ne
 # ruff: noqa: E402
 
 from calibrant.calibrators.local_net import LocalNetMap
+from calibrant.calibrators.local_nets import recipes
 from calibrant.calibrators.local_nets.rows import NetRows, Training
+from calibrant.statistics.units import Units
 from calibrant.torch.local_training import cross_fitted
 from calibrant.torch.local_training.chance import generator
 from calibrant.torch.local_training.correcting import Members
@@ -239,6 +242,32 @@ def test_without_torch_a_saved_map_maps_and_a_fit_says_what_is_missing(learnt, t
 
 
 # ---- what is refused, and what is told -------------------------------------------------------------------------------
+def judged(shell, helps):
+    """Return radius and gain for 400 rows within a distance of 1 and others at 2, where a correction helps or harms."""
+    n = 400 + shell
+    far = np.arange(n) >= 400
+    rng = np.random.default_rng(0)
+    labels = (rng.random(n) < 0.8).astype(np.int64)  # class 1, which the scores hold for as likely as class 0
+    log_p, sign = np.full((n, 2), np.log(0.5)), np.where(far & (not helps), -1.0, 1.0)
+    zeros = np.zeros(n)
+    rows = NetRows(
+        inputs=zeros[:, None], coordinates=zeros[:, None], log_p=log_p, labels=labels, weights=np.ones(n),
+        fold=np.arange(n) % 2, trust=np.ones(n),
+    )  # fmt: skip
+    correction = SimpleNamespace(log_scale=zeros, shift=np.column_stack([zeros, sign * np.log(4)]))
+    units = Units.of(Predictions.from_logits(log_p, labels))
+    radius, share, gain = recipes._judged(rows, correction, np.where(far, 2.0, 0.5), 1.0, units)
+    assert share == pytest.approx(1, abs=0.25)
+    assert gain[0] > 2 * gain[1]
+    return radius
+
+
+def test_a_correction_is_trusted_farther_out_where_enough_rows_gain_there():
+    assert judged(200, helps=True) == 3.0
+    assert judged(200, helps=False) == 1.5
+    assert judged(50, helps=True) == 1.5
+
+
 def test_features_are_asked_for_in_a_sentence(learnt):
     batch = regional(30, local=True)[0]
     bare = Predictions.from_logits(batch.scores, batch.labels)
