@@ -1,6 +1,6 @@
 """Where a model is wrong: signed local gaps of every row, and regions and groups with intervals that hold together.
 
-The local gap of a row is the kernel average of confidence less correctness of the other rows around it: positive where
+The local gap of a row is the kernel average of correctness less confidence of the other rows around it: negative where
 the model trusts itself too much. Regions are clusters of the features; given groups stand beside them. Their intervals
 are gap ± c × standard error, c the quantile of the largest standardised gap over all of them in a wild bootstrap (one
 sign an id): with chance ``level`` all intervals hold at once, so that the worst region may be looked for. Source of the
@@ -40,7 +40,7 @@ class Region:
     ----------
     kind, name : "cluster" and its number, or "group" and its value.
     rows, share : how many rows, and their share of the weight.
-    confidence, accuracy, gap : weighted means, and confidence less accuracy.
+    confidence, accuracy, gap : weighted means, and accuracy less confidence.
     low, high : the simultaneous interval of the gap; None where under ten effective rows, or ids, are too few for one.
     marks : (feature, difference) of the features that tell the region apart, in standard deviations of all rows.
     examples : rows near its centre, by their places in the predictions.
@@ -70,14 +70,14 @@ class Region:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LocalGaps:
-    """Signed local gaps, confidence less accuracy, and the regions that they make.
+    """Signed local gaps, accuracy less confidence, and the regions that they make.
 
     Attributes
     ----------
     rows : (n,) places in the predictions of the rows of positive weight, which all other arrays are about.
     gaps : (n,) kernel average around each row, itself left out; NaN without any neighbour.
     effective_size : (n,) rows that it rests on.
-    coordinates : (n, d) of the rows in the space, first principal components first.
+    coordinates : (n, d) of the rows in the space: its principal components, or all features where they are few.
     cluster : (n,) number of the cluster.
     regions : clusters, then groups, each with an interval at ``level`` that holds together with all others.
     bandwidth : of the kernel.
@@ -147,7 +147,7 @@ def local_gaps(
     require(len(rows) > 1, "predictions", "have at least two rows", len(rows))
     batch = given.without_absent_rows()
     around = KernelChoices(**choices).around(batch)
-    z, residuals = np.asarray(around.rows, dtype=np.float64), batch.summary.confidence - ZeroOne().rows(batch)
+    z, residuals = np.asarray(around.rows, dtype=np.float64), ZeroOne().rows(batch) - batch.summary.confidence
     local = around.averages(residuals[:, None], prior=np.array([np.nan]))
     cluster = Regions.fit(z, batch.row_weights, clusters).nearest(z)
     members = _members(batch, cluster)
@@ -231,7 +231,7 @@ def _region(batch: Predictions, z: Floats, rows: Ints, one: _Members, low: float
         share=float(w[inside].sum() / w.sum()),
         confidence=float(confidence),
         accuracy=float(accuracy),
-        gap=float(confidence - accuracy),
+        gap=float(accuracy - confidence),
         low=low,
         high=high,
         marks=_marks(batch, inside, share),

@@ -49,7 +49,7 @@ class Surroundings:
     @property
     def gaps(self) -> Floats:
         """The local gaps (n,), right minus says; NaN without any neighbour."""
-        return -self.found.gaps
+        return self.found.gaps
 
     @property
     def banded(self) -> bool:

@@ -134,9 +134,7 @@ def _regions(made: Surroundings, later: Surroundings | None) -> tuple[LocalRegio
 
 def _gap(region: Region) -> Gap:
     """Return the gap of a region as accuracy minus confidence, as all pictures have it."""
-    low = None if region.high is None else -region.high
-    high = None if region.low is None else -region.low
-    return Gap(region.confidence, region.accuracy, -region.gap, low, high)
+    return Gap(region.confidence, region.accuracy, region.gap, region.low, region.high)
 
 
 def _predicted(batch: Predictions, inside: NDArray[np.bool_]) -> tuple[tuple[str, float], ...]:

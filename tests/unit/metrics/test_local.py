@@ -362,13 +362,13 @@ def test_the_planted_region_is_found_and_named():
     found = local_gaps(batch, clusters=6, replicates=199)
     worst = found.worst[0]
     assert worst.kind == "cluster"
-    assert worst.low > 0.1
+    assert worst.high < -0.1
     assert worst.marks[0][0] == 0
     assert worst.marks[0][1] > 1
     assert bad[list(worst.examples)].all()
     inside = found.cluster == int(worst.name)
     assert bad[inside].mean() > 0.9
-    assert found.gaps[bad].mean() > 0.2 > 0.1 > np.abs(found.gaps[~bad]).mean()
+    assert found.gaps[bad].mean() < -0.2 < -0.1 < -np.abs(found.gaps[~bad]).mean()
     assert "are off" in repr(found)
     assert len(found.to_dict()["regions"]) == len(found.regions)
     assert {one.name for one in found.regions if one.kind == "group"} == {"a", "b"}

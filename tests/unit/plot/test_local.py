@@ -65,7 +65,7 @@ def test_the_planted_region_is_first_beyond_chance_and_on_the_map(bad, around):
     worst = around.found.regions[surroundings.ranked(around.found)[0]]
     inside = surroundings.members(around, worst)
     assert (inside == there).mean() > 0.99
-    assert -worst.high < -0.4 < -worst.low
+    assert worst.low < -0.4 < worst.high
     outline = found.outlines[0]
     assert outline.number == 1
     x, y = outline.ellipse
