@@ -70,7 +70,7 @@ def peers(work: Workload) -> list[Case]:
 def small(work: Workload) -> list[Case]:
     """Return the fit of every method at its defaults, and of the quick choice among them."""
     logits = Predictions.from_logits(work.logits, work.labels)
-    names = [entry.name for entry in entries("calibrator")]
+    names = [entry.name for entry in entries("calibrator") if not entry.capabilities.needs_features]
     return [Case(spec, WHO, FIT, _fit(logits, spec), _loss(logits)) for spec in (*names, _QUICK)]
 
 

@@ -20,8 +20,9 @@ from calibrant.neighbourhood.references import Coordinates, References
 
 FEW = 10_000  # rows that are searched exactly
 _CELLS = 2  # times the root of the number of rows
-_PROBED = 96  # cells that are searched for each query
+_PROBED = 32  # cells that are searched for each query
 _TOGETHER = 1024  # queries: the library takes more in an order that is a quarter slower
+_TAUGHT, _ROUNDS = 40, 10  # rows a cell that place the centres, and rounds: more of either find no more neighbours
 _CANDIDATES = 4  # by their codes, for each row that is asked for
 
 
@@ -47,6 +48,7 @@ class FaissIndex:
         )
         inverted = faiss.extract_index_ivf(self._index)
         inverted.cp.min_points_per_centroid = 1  # says nothing of cells with few rows
+        inverted.cp.max_points_per_centroid, inverted.cp.niter = _TAUGHT, _ROUNDS
         self._index.train(self._laid(rows))
         self._index.add(self._laid(rows))
         self._index.k_factor, inverted.nprobe = _CANDIDATES, _PROBED
