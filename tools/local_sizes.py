@@ -4,7 +4,7 @@
 
 Sets are those of the page: three classes in the plane, labels drawn from the true chances. The predictions are these,
 under-confident (T = 1.7), over-confident (T = 0.6), or both by the sign of the first feature. Each cell of sizes has
-all sets, of powers a tenth of them. Exit 1 where a size at 5 % is off by more than 1.5 %.
+all sets, of powers a tenth of them. Exit 1 where the size of an exact test at 5 % is off by more than 1.5 %.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ SPECS = [
     "lce_test(replicates=99)",
     "lce_test(notion='top_label', replicates=99)",
     "klce_test(replicates=99)",
-    "proximity_bias",
+    "proximity_bias",  # by a limit law, which few rows do not meet
 ]
+EXACT = SPECS[:-1]
 ROWS = (100,)
 LEVELS = (0.01, 0.05, 0.1)
 MOST = 0.015
@@ -70,7 +71,7 @@ def lines(sets: int) -> list[list[str]]:
     for spec in SPECS:
         for n in ROWS:
             size = shares(spec, n, "true", sets)
-            if abs(size[1] - 0.05) > MOST:
+            if spec in EXACT and abs(size[1] - 0.05) > MOST:
                 print(f"off: {spec} at n = {n} rejects {size[1]:.1%} at 5 %")
             powers = [shares(spec, n, what, max(1, sets // 10))[1] for what in WRONG]
             sizes = " / ".join(f"{100 * share:.1f}" for share in size)
@@ -91,7 +92,8 @@ def main() -> int:
     table = markdown(head, rows)
     if options.write:
         write(PAGE, {"sizes": lambda: table}, "")
-    return int(any(abs(float(row[2].split(" / ")[1]) - 5) > 100 * MOST for row in rows))
+    exact = rows[: len(EXACT) * len(ROWS)]
+    return int(any(abs(float(row[2].split(" / ")[1]) - 5) > 100 * MOST for row in exact))
 
 
 if __name__ == "__main__":
