@@ -1,6 +1,6 @@
 """Check how often intervals hold the population value, and write the tables of docs/theory/coverage.md.
 
-    OPENBLAS_NUM_THREADS=1 CALIBRANT_NUM_THREADS=1 python tools/interval_coverage.py --workers 2 [--sets 60] [--write]
+    OPENBLAS_NUM_THREADS=1 CALIBRANT_NUM_THREADS=1 python tools/interval_coverage.py --workers 2 [--sets 120] [--write]
 
 Logits are 2 z with z standard normal, labels are drawn from softmax(logits / T): calibrated at T = 1, slightly over-
 confident at 1.2 and strongly at 2. The population value is that of the same functional in the same
@@ -242,7 +242,7 @@ def run(options: argparse.Namespace) -> Iterator[Cell]:
     known = json.loads(options.cache.read_text()) if options.cache and options.cache.exists() else {}
     with ProcessPoolExecutor(options.workers or 1) as pool:
         for n in ROWS:
-            sets = options.sets if n < max(ROWS) else options.sets // 3
+            sets = options.sets if n < max(ROWS) else options.sets // 2
             for k in CLASSES:
                 for temperature in TEMPERATURES:
                     key = f"{k} {n} {temperature} {sets}"
@@ -259,7 +259,7 @@ def run(options: argparse.Namespace) -> Iterator[Cell]:
 def main() -> int:
     """Run everything; return 1 if an interval that is shown covers too little."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sets", type=int, default=60, help="sets in each cell; a third as many of the most rows")
+    parser.add_argument("--sets", type=int, default=120, help="sets in each cell; half as many of the most rows")
     parser.add_argument("--workers", type=int, default=1, help="processes; 0 takes the cells of the cache alone")
     parser.add_argument("--cache", type=Path, help="a file that keeps the cells that are done")
     parser.add_argument("--write", action="store_true", help="write the tables into the page")
